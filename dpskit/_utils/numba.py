@@ -1,0 +1,8 @@
+"""The project's numba options in one place."""
+
+from numba import njit as _njit
+
+__all__ = ["njit", "njit_parallel"]
+
+njit = _njit(cache=True, nogil=True)
+njit_parallel = _njit(cache=True, nogil=True, parallel=True)

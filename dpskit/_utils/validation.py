@@ -1,0 +1,129 @@
+"""Checks of image arrays, done once at the border of the package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from dpskit._utils.dtype import float_type
+from dpskit.exceptions import InvalidParameterError
+
+__all__ = ["check_image", "check_psf", "check_same_shape"]
+
+
+def check_image(image: Any, owner: str, *, name: str = "X") -> np.ndarray:
+    """Return `image` as a finite float array of at least two axes.
+
+    Parameters
+    ----------
+    image : array-like of shape (..., height, width)
+        Real numbers. Integers and float16 become float32; float32 and
+        float64 are kept.
+    owner : str
+        Class or function that the message names.
+    name : str, default="X"
+        Name of the argument in the message.
+
+    Returns
+    -------
+    ndarray of shape (..., height, width)
+        The input itself when it already fits; never written to by dpskit.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the array is sparse, complex, not numeric, of less than two axes,
+        empty, or holds NaN or Inf (the first index is named).
+    """
+    if sparse.issparse(image):
+        raise InvalidParameterError(
+            f"{owner} expects a dense image {name}; got a sparse matrix. "
+            f"Pass {name}.toarray()."
+        )
+    array = np.asarray(image)
+    if array.dtype.kind == "c":
+        raise InvalidParameterError(
+            f"{owner} expects a real image {name}: Complex data not supported; "
+            f"got dtype {array.dtype}."
+        )
+    if array.dtype.kind == "O":
+        array = _objects_to_float(array, owner, name)
+    if array.dtype.kind not in "buif":
+        raise InvalidParameterError(
+            f"{owner} expects a numeric image {name}; got dtype {array.dtype}."
+        )
+    if array.ndim < 2:
+        raise InvalidParameterError(
+            f"{owner} expects an image {name} of shape (..., height, width); got "
+            f"shape {array.shape}. Reshape your data, for one line of pixels with "
+            f"{name}[None]."
+        )
+    if array.size == 0:
+        what = "feature(s)" if array.shape[-1] == 0 else "sample(s)"
+        raise InvalidParameterError(
+            f"{owner} expects a non-empty image {name}; got 0 {what} "
+            f"(shape={array.shape}) while a minimum of 1 is required."
+        )
+    array = array.astype(float_type(array.dtype), copy=False)
+    finite = np.isfinite(array)
+    if not finite.all():
+        index = tuple(int(i) for i in np.argwhere(~finite)[0])
+        value = "NaN" if np.isnan(array[index]) else "inf"
+        raise InvalidParameterError(
+            f"{owner} expects a finite image {name}; got {value} at index {index}."
+        )
+    return array
+
+
+def _objects_to_float(array: np.ndarray, owner: str, name: str) -> np.ndarray:
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidParameterError(
+            f"{owner} expects a numeric image {name}; got objects: {error}."
+        ) from None
+
+
+def check_psf(psf: Any, owner: str, *, ndim: int | None = None) -> np.ndarray:
+    """Return `psf` as a float64 array that sums to 1.
+
+    Parameters
+    ----------
+    psf : array-like
+        Non-negative finite values with a positive sum.
+    owner : str
+        Class or function that the message names.
+    ndim : int, optional
+        Number of axes the PSF must have.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it has other axes, negative or non-finite values, or sums to zero.
+    """
+    array = np.asarray(psf)
+    if array.dtype.kind not in "buif" or (ndim is not None and array.ndim != ndim):
+        wanted = "a real array" if ndim is None else f"a real array of {ndim} axes"
+        raise InvalidParameterError(
+            f"The 'psf' parameter of {owner} must be {wanted}. "
+            f"Got shape {array.shape} of {array.dtype} instead."
+        )
+    array = array.astype(np.float64)
+    total = array.sum()
+    if not np.isfinite(total) or total <= 0 or array.min() < 0:
+        raise InvalidParameterError(
+            f"The 'psf' parameter of {owner} must be non-negative with a positive "
+            f"sum. Got minimum {array.min():.3g} and sum {total:.3g} instead."
+        )
+    return array / total
+
+
+def check_same_shape(reference: np.ndarray, image: np.ndarray, owner: str) -> None:
+    """Raise unless both arrays have the same shape."""
+    if reference.shape != image.shape:
+        raise InvalidParameterError(
+            f"{owner} needs arrays of equal shape. "
+            f"Got {reference.shape} and {image.shape} instead."
+        )
