@@ -1,0 +1,281 @@
+"""Losses of the DPS network, every reduction explicit.
+
+Images are tensors of shape (n, height, width); every function returns a
+scalar tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dpskit._utils.params import Options, validate_params
+
+__all__ = ["OBJECTIVES", "Blur", "hessian", "hybrid", "log_error", "paper", "ssim"]
+
+_REDUCE: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean": torch.mean,
+    "sum": torch.sum,
+}
+
+
+def ssim(x: Tensor, y: Tensor, data_range: Tensor | float = 1.0) -> Tensor:
+    """Return the mean structural similarity used inside losses.
+
+    Parameters
+    ----------
+    x, y : Tensor of shape (n, height, width)
+        Images of the same shape.
+    data_range : float or Tensor of shape (n, 1, 1), default=1
+        Range of the values.
+
+    Returns
+    -------
+    Tensor
+        Scalar; 1 for equal images.
+
+    Notes
+    -----
+    11x11 Gaussian window of standard deviation 1.5, zero padding, population
+    moments, constants (0.01 L)^2 and (0.03 L)^2. The metric
+    `dpskit.metrics.ssim` follows scikit-image instead.
+
+    References
+    ----------
+    .. [1] Wang et al., IEEE TIP 13, 600 (2004), doi:10.1109/TIP.2003.819861
+
+    Examples
+    --------
+    >>> x = torch.rand(1, 16, 16)
+    >>> round(float(ssim(x, x)), 6)
+    1.0
+    """
+    t = torch.arange(-5, 6, dtype=x.dtype, device=x.device)
+    g = torch.exp(-(t**2) / (2 * 1.5**2))
+    g = g / g.sum()
+
+    def window(z: Tensor) -> Tensor:
+        z = functional.conv2d(z[:, None], g.view(1, 1, 11, 1), padding=(5, 0))
+        return functional.conv2d(z, g.view(1, 1, 1, 11), padding=(0, 5))[:, 0]
+
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    mx, my = window(x), window(y)
+    vx, vy = window(x * x) - mx**2, window(y * y) - my**2
+    vxy = window(x * y) - mx * my
+    top = (2 * mx * my + c1) * (2 * vxy + c2)
+    return (top / ((mx**2 + my**2 + c1) * (vx + vy + c2))).mean()
+
+
+def hessian(x: Tensor, reduction: str = "mean") -> Tensor:
+    """Return ``|x_yy| + |x_xx| + 2 |x_xy|``, the continuity prior.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, height, width)
+        Images.
+    reduction : {"mean", "sum"}, default="mean"
+        Over all pixels of all images.
+
+    Returns
+    -------
+    Tensor
+        Scalar.
+
+    Examples
+    --------
+    >>> float(hessian(torch.ones(1, 8, 8)))
+    0.0
+    """
+    validate_params(
+        {"reduction": [Options(tuple(_REDUCE))]}, {"reduction": reduction}, "hessian"
+    )
+    reduce = _REDUCE[reduction]
+    yy = x[:, 2:] - 2 * x[:, 1:-1] + x[:, :-2]
+    xx = x[:, :, 2:] - 2 * x[:, :, 1:-1] + x[:, :, :-2]
+    xy = x[:, 1:, 1:] - x[:, 1:, :-1] - x[:, :-1, 1:] + x[:, :-1, :-1]
+    return reduce(yy.abs()) + reduce(xx.abs()) + 2 * reduce(xy.abs())
+
+
+class Blur:
+    """Convolution with a symmetric transfer function, borders mirrored.
+
+    Parameters
+    ----------
+    otf : callable
+        From |k| in cycles per pixel (ndarray) to the transfer function.
+    margin : int, default=16
+        Mirrored pixels on every side.
+
+    Examples
+    --------
+    >>> same = Blur(np.ones_like)
+    >>> x = torch.rand(1, 32, 32)
+    >>> bool(torch.allclose(same(x), x, atol=1e-6))
+    True
+    """
+
+    def __init__(self, otf: Callable[[np.ndarray], np.ndarray], margin: int = 16):
+        self.otf, self.margin = otf, margin
+        self._cache: dict[tuple, Tensor] = {}
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the blurred images, same shape."""
+        m = min(self.margin, x.shape[-1] - 1, x.shape[-2] - 1)
+        padded = functional.pad(x[:, None], (m,) * 4, mode="reflect")[:, 0]
+        shape = tuple(padded.shape[-2:])
+        spectrum = torch.fft.rfft2(padded) * self._transfer(shape, x)
+        out = torch.fft.irfft2(spectrum, s=shape)
+        return out[:, m : m + x.shape[1], m : m + x.shape[2]]
+
+    def _transfer(self, shape: tuple, x: Tensor) -> Tensor:
+        key = (*shape, x.dtype, x.device)
+        if key not in self._cache:
+            k = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1]))
+            self._cache[key] = torch.as_tensor(self.otf(k), dtype=x.dtype).to(x.device)
+        return self._cache[key]
+
+
+def log_error(x: Tensor, truth: Tensor, floor: float = 1e-5) -> Tensor:
+    """Return the mean over images of ``log10(MSE / power + floor)``.
+
+    Parameters
+    ----------
+    x, truth : Tensor of shape (n, height, width)
+        Images.
+    floor : float, default=1e-5
+        Relative error below which nothing more is gained.
+
+    Returns
+    -------
+    Tensor
+        Scalar; minus one tenth of the mean signal-to-error ratio in dB.
+
+    Examples
+    --------
+    >>> t = torch.ones(1, 8, 8)
+    >>> round(float(log_error(t + 0.1, t)), 2)
+    -2.0
+    """
+    error = (x - truth).pow(2).mean(dim=(1, 2))
+    power = truth.pow(2).mean(dim=(1, 2)).clamp_min(1e-8)
+    return torch.log10(error / power + floor).mean()
+
+
+def paper(
+    x: Tensor,
+    batch: dict[str, Tensor],
+    blur: Callable[[Tensor], Tensor],
+    *,
+    alpha: float = 1e-6,
+    beta: float = 5e-4,
+    reduction: str = "sum",
+) -> Tensor:
+    """Return the published objective, which needs no ground truth.
+
+    ``1 - SSIM(x * PSF, y) + alpha Hessian(x) + beta |x|_1`` (Eq. 2), with
+    the Hessian reduced as stated and |x|_1 averaged over pixels.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, height, width)
+        Output of the network.
+    batch : dict of Tensor
+        ``inputs`` of shape (n, channels, height, width); channel 0 is y.
+    blur : callable
+        Convolution with the PSF.
+    alpha, beta : float
+        Weights of continuity and sparsity; the paper's values by default.
+    reduction : {"sum", "mean"}, default="sum"
+        Of the Hessian term, which the paper leaves open; with "mean" an
+        alpha of 1e-6 has no effect.
+
+    Returns
+    -------
+    Tensor
+        Scalar.
+
+    References
+    ----------
+    .. [1] Ye et al., Intell. Comput. 3:0082 (2024), Eq. 2
+
+    Examples
+    --------
+    >>> y = torch.rand(1, 1, 32, 32)
+    >>> float(paper(y[:, 0], {"inputs": y}, lambda x: x, alpha=0, beta=0)) < 1e-5
+    True
+    """
+    y = batch["inputs"][:, 0]
+    terms = 1 - ssim(blur(x), y)
+    return terms + alpha * hessian(x, reduction) + beta * x.abs().mean()
+
+
+def hybrid(
+    x: Tensor,
+    batch: dict[str, Tensor],
+    blur: Callable[[Tensor], Tensor],
+    *,
+    fwhm_px: float = 3.5,
+    bandwidths: tuple[float, ...] = (0.35, 0.6),
+    physics: float = 0.1,
+) -> Tensor:
+    """Return the objective with simulated truth at several bandwidths.
+
+    Output and truth are compared after blurring both with Gaussians of
+    `bandwidths` times the PSF's width, so that nothing finer than can be
+    known is asked for; the physics loss of Eq. 2 is kept with a weight.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, height, width)
+        Output of the network.
+    batch : dict of Tensor
+        ``truth`` and ``clean`` (noise-free in-focus image), shape
+        (n, height, width).
+    blur : callable
+        Convolution with the PSF.
+    fwhm_px : float, default=3.5
+        Width of the PSF.
+    bandwidths : tuple of float
+        Widths of the Gaussians relative to the PSF.
+    physics : float, default=0.1
+        Weight of ``1 - SSIM(x * PSF, clean) + 5e-4 |x|_1``.
+
+    Returns
+    -------
+    Tensor
+        Scalar.
+
+    Examples
+    --------
+    >>> t = torch.rand(1, 48, 48)
+    >>> float(hybrid(t, {"truth": t, "clean": t}, lambda x: x, physics=0.0)) < -4.9
+    True
+    """
+    from dpskit.psf.analytic import gaussian_otf
+
+    truth, inner = batch["truth"], (..., slice(4, -4), slice(4, -4))
+    loss = x.new_zeros(())
+    for width in bandwidths:
+        smooth = _smoother(width * fwhm_px, gaussian_otf)
+        loss = loss + log_error(smooth(x)[inner], smooth(truth)[inner])
+    if physics:
+        reblurred, clean = blur(x)[inner], batch["clean"][inner]
+        fidelity = 1 - ssim(reblurred, clean)
+        loss = loss + physics * (fidelity + 5e-4 * x.abs().mean())
+    return loss / max(len(bandwidths), 1)
+
+
+_SMOOTHERS: dict[float, Blur] = {}
+
+
+def _smoother(fwhm_px: float, otf: Callable) -> Blur:
+    if fwhm_px not in _SMOOTHERS:
+        _SMOOTHERS[fwhm_px] = Blur(lambda k: otf(k, fwhm_px), margin=8)
+    return _SMOOTHERS[fwhm_px]
+
+
+OBJECTIVES = {"paper": paper, "hybrid": hybrid}

@@ -1,0 +1,235 @@
+"""Endless training pictures on the canonical grid, reproducible from a seed.
+
+Each picture is drawn in nm, imaged with an Airy PSF that is broadened,
+tailed and slightly wrong in width, gets haze in a share of the pictures,
+photon noise (correlated as after resampling in a share) and camera noise,
+and comes with the channels that a guided network expects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy import fft
+
+from dpskit._utils.fft import frequency_radius
+from dpskit.psf.analytic import airy_otf, gaussian_otf
+from dpskit.synth import structures
+
+__all__ = ["TRAINING_KINDS", "TrainingBatches", "draw_structure"]
+
+TRAINING_KINDS = {
+    "filaments": 0.17,
+    "microtubules": 0.10,
+    "actin_mesh": 0.15,
+    "clathrin_rings": 0.10,
+    "nuclear_pores": 0.08,
+    "mitochondria": 0.10,
+    "beads": 0.06,
+    "bead_pairs": 0.06,
+    "textures": 0.07,
+    "dead_leaves": 0.11,
+}
+_DENSITY = {
+    "filaments": 0.8,
+    "microtubules": 0.25,
+    "clathrin_rings": 2.0,
+    "nuclear_pores": 4.0,
+    "mitochondria": 0.15,
+    "beads": 2.0,
+    "bead_pairs": 1.2,
+}
+
+
+def draw_structure(
+    kind: str, size: int, pixel_size_nm: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Return a random ground truth of one kind, brightest pixel 1.
+
+    Parameters
+    ----------
+    kind : str
+        Name of a function of `dpskit.synth.structures`.
+    size : int
+        Height and width in pixels.
+    pixel_size_nm : float
+        Edge of a pixel; density grows as the field gets smaller.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of shape (size, size)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> draw_structure("beads", 32, 30.0, np.random.default_rng(0)).shape
+    (32, 32)
+    """
+    make = getattr(structures, kind)
+    if kind in _DENSITY:
+        crowd = _DENSITY[kind] * (30 / pixel_size_nm) ** 1.2 * rng.lognormal(0, 0.6)
+        make = partial(make, density_per_um2=crowd)
+    if kind in ("textures", "dead_leaves"):
+        make = partial(make, spacing_nm=pixel_size_nm)
+    elif kind in ("filaments", "microtubules", "actin_mesh", "mitochondria"):
+        make = partial(make, spacing_nm=pixel_size_nm / 3)
+    truth = make((size * pixel_size_nm,) * 2, rng).render(pixel_size_nm, (size, size))
+    return truth / max(truth.max(), 1e-12)
+
+
+@dataclass(frozen=True)
+class TrainingBatches:
+    """Batches of simulated pictures; batch `step` depends on `seed` alone.
+
+    Parameters
+    ----------
+    seed : int, default=0
+        Training, validation and test use different seeds.
+    batch_size : int, default=6
+        Pictures per batch.
+    patch : int, default=80
+        Side of a picture in canonical pixels, a multiple of 16.
+    margin : int, default=24
+        Simulated border on each side that is cut away.
+    fwhm_px : float, default=3.5
+        Canonical width; guides are computed with this Airy PSF.
+    strengths : tuple of float
+        Of the Wiener inverses; empty for an unguided network.
+    kinds : dict of str to float
+        Structure kinds and their shares.
+    haze : float, default=0.5
+        Share of pictures with out-of-focus light.
+
+    Examples
+    --------
+    >>> batch = TrainingBatches(seed=1, batch_size=2, patch=32)(0)
+    >>> batch["inputs"].shape, batch["truth"].shape
+    ((2, 5, 32, 32), (2, 32, 32))
+    """
+
+    seed: int = 0
+    batch_size: int = 6
+    patch: int = 80
+    margin: int = 24
+    fwhm_px: float = 3.5
+    strengths: tuple[float, ...] = (1e-1, 1e-2, 1e-3, 1e-4)
+    kinds: tuple[tuple[str, float], ...] = tuple(TRAINING_KINDS.items())
+    haze: float = 0.5
+
+    def __call__(self, step: int) -> dict[str, np.ndarray]:
+        """Return batch number `step` as float32 arrays."""
+        rng = np.random.default_rng([self.seed, step])
+        pictures = [self._picture(rng) for _ in range(self.batch_size)]
+        return {
+            key: np.stack([p[key] for p in pictures]).astype(np.float32)
+            for key in pictures[0]
+        }
+
+    def _picture(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        size = self.patch + 2 * self.margin
+        k = frequency_radius((size, size))
+        truth = self._truth(size, rng)
+        spectrum = fft.rfft2(truth)
+        otf = _true_otf(k, self.fwhm_px, rng)
+        clean = _back(spectrum * otf, size)
+        peak = max(clean.max(), 1e-12)
+        truth, clean, spectrum = truth / peak, clean / peak, spectrum / peak
+        light = clean + self._background(spectrum, k, otf, rng)
+        image = _expose(light, rng)
+        offset = np.quantile(light, 0.005) * rng.choice([0, rng.uniform(0.6, 1)])
+        image = image - offset
+        guides = _wiener(image, airy_otf(k, self.fwhm_px), self.strengths)
+        cut = slice(self.margin, self.margin + self.patch)
+        return {
+            "inputs": np.stack([image, *guides])[:, cut, cut],
+            "truth": truth[cut, cut],
+            "clean": clean[cut, cut],
+        }
+
+    def _truth(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        names, shares = zip(*self.kinds, strict=True)
+        shares = np.asarray(shares) / sum(shares)
+        pixel = np.exp(rng.uniform(np.log(12), np.log(70)))
+        n = 2 if rng.random() < 0.2 else 1
+        parts = [
+            rng.uniform(0.3, 1) * draw_structure(kind, size, pixel, rng)
+            for kind in rng.choice(names, n, p=shares)
+        ]
+        truth = np.sum(parts, axis=0)
+        truth = np.rot90(truth, rng.integers(4))
+        if truth[self.margin : -self.margin, self.margin : -self.margin].max() <= 0:
+            return self._truth(size, rng)
+        return truth
+
+    def _background(
+        self,
+        spectrum: np.ndarray,
+        k: np.ndarray,
+        otf: np.ndarray,
+        rng: np.random.Generator,
+    ) -> np.ndarray:
+        """Return pedestal and haze relative to the in-focus peak."""
+        size = k.shape[0]
+        out = np.full((size, size), rng.choice([0, 0.02, 0.1, 0.3]) * rng.random())
+        if rng.random() >= self.haze:
+            return out
+        own = rng.uniform(0, 0.3) * (rng.random() < 0.7)
+        wide = own * gaussian_otf(k, rng.uniform(6, 21)) * otf
+        out = out + _back(spectrum * wide, size)
+        signal = max(_back(spectrum * otf, size).mean(), 1e-6)
+        for _ in range(rng.integers(1, 3)):
+            plane = self._truth(size, rng)
+            defocus = otf * gaussian_otf(k, rng.uniform(6, 21))
+            plane = _back(fft.rfft2(plane) * defocus, size)
+            share = np.exp(rng.uniform(np.log(0.02), np.log(0.5)))
+            out = out + share * signal * plane / max(plane.mean(), 1e-12)
+        return np.maximum(out, 0)
+
+
+def _back(spectrum: np.ndarray, size: int) -> np.ndarray:
+    return np.maximum(fft.irfft2(spectrum, (size, size)), 0)
+
+
+def _true_otf(k: np.ndarray, fwhm_px: float, rng: np.random.Generator) -> np.ndarray:
+    """Return an Airy OTF of slightly wrong width, broadened, with tails."""
+    otf = airy_otf(k, fwhm_px * np.clip(rng.lognormal(0.01, 0.07), 0.82, 1.22))
+    if rng.random() < 0.4:
+        otf = otf * gaussian_otf(k, rng.uniform(0.5, 2.0))
+    if rng.random() < 0.4:
+        tail = rng.uniform(0, 0.25)
+        otf = otf * (1 - tail + tail * gaussian_otf(k, rng.uniform(4, 14)))
+    return otf
+
+
+def _expose(light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the noisy image, in-focus peak 1."""
+    if rng.random() < 0.06:
+        return light
+    peak = np.exp(rng.uniform(np.log(4), np.log(30_000)))
+    read = rng.uniform(0, 2) * (rng.random() < 0.7)
+    noise = rng.poisson(light * peak) + rng.normal(0, max(read, 1e-9), light.shape)
+    noise = noise / peak - light
+    if rng.random() < 0.1:
+        noise += light * rng.normal(0, rng.uniform(0.01, 0.06), (light.shape[0], 1))
+    if rng.random() < 0.35:
+        noise = _band_limit(noise, rng.uniform(0.3, 0.5))
+    return light + noise
+
+
+def _band_limit(noise: np.ndarray, cutoff: float) -> np.ndarray:
+    """Return noise as Fourier upsampling from a coarser camera leaves it."""
+    spectrum = fft.rfft2(noise)
+    spectrum[np.abs(fft.fftfreq(noise.shape[0])) > cutoff] = 0
+    spectrum[:, fft.rfftfreq(noise.shape[1]) > cutoff] = 0
+    return fft.irfft2(spectrum, noise.shape)
+
+
+def _wiener(
+    image: np.ndarray, otf: np.ndarray, strengths: tuple[float, ...]
+) -> list[np.ndarray]:
+    spectrum = fft.rfft2(image) * otf
+    return [fft.irfft2(spectrum / (otf**2 + s), image.shape) for s in strengths]
