@@ -1,1 +1,5 @@
-"""dpskit.io"""
+"""Images from files and to files, with axes and pixel size kept."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

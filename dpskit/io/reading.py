@@ -1,0 +1,245 @@
+"""Reading: one function for TIFF, OME-TIFF, ImageJ TIFF and plain pictures."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dpskit.exceptions import DpskitWarning, FileFormatError
+from dpskit.io._calibration import (
+    imagej_calibration,
+    ome_calibration,
+    tag_pixel_size_nm,
+)
+from dpskit.io.image import Image
+
+__all__ = ["imread"]
+
+_TIFF = (".tif", ".tiff")
+_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+# What tifffile logs, and then reads fewer pages, when the file ends too early.
+_BROKEN = re.compile(r"invalid (page|value) offset|corrupted tag list")
+
+
+def imread(path: str | os.PathLike, *, memmap: bool = False) -> Image:
+    """Read an image with its axes and pixel size.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A TIFF, OME-TIFF or ImageJ TIFF file; PNG and the like are read
+        too, but hold no pixel size. Of a file with several image series the
+        first is read, of a pyramid its full resolution.
+    memmap : bool, default=False
+        Map the file instead of reading it, for stacks larger than the
+        memory. Only for TIFF that is neither compressed nor scattered.
+
+    Returns
+    -------
+    Image
+        `data` of shape (..., height, width): Y and X are always the last
+        axes; the colours of an RGB file become a leading axis C.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    FileFormatError
+        If it is a folder, not an image, cut short, compressed in a way that
+        needs ``imagecodecs``, or cannot be mapped.
+
+    See Also
+    --------
+    imwrite : The way back.
+
+    Notes
+    -----
+    The pixel size comes from OME-XML, else from ImageJ's unit, else from
+    the resolution tags where those mean at most 10 micrometres (larger
+    ones are print resolutions such as 300 dpi).
+
+    Examples
+    --------
+    >>> import tempfile, os
+    >>> from dpskit.io import imread, imwrite
+    >>> path = os.path.join(tempfile.mkdtemp(), "cell.tif")
+    >>> imwrite(path, np.ones((2, 8, 8), np.float32), axes="TYX", pixel_size_nm=65)
+    >>> image = imread(path)
+    >>> image.axes, round(image.pixel_size_nm, 6), image.dtype
+    ('TYX', 65.0, dtype('float32'))
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"imread found no file '{path}'.")
+    if path.is_dir():
+        raise FileFormatError(f"imread expects a file; got the folder '{path}'.")
+    if path.suffix.lower() in _PICTURES:
+        return _read_picture(path, memmap)
+    return _read_tiff(path, memmap)
+
+
+def _read_picture(path: Path, memmap: bool) -> Image:
+    from PIL import Image as Picture
+
+    if memmap:
+        raise FileFormatError(f"imread can map only TIFF files; got '{path}'.")
+    try:
+        with Picture.open(path) as picture:
+            coloured = picture.mode not in ("1", "L", "I", "I;16", "I;16B", "F")
+            data = np.array(picture.convert("RGB") if coloured else picture)
+    except PermissionError:
+        raise
+    except (OSError, SyntaxError, ValueError) as error:
+        raise FileFormatError(
+            f"imread cannot read '{path}', because it is damaged or of another kind "
+            f"({error})."
+        ) from error
+    axes = "YXC" if coloured else "YX"
+    return _image(data, axes, {"format": path.suffix[1:].upper()}, path)
+
+
+def _read_tiff(path: Path, memmap: bool) -> Image:
+    import tifffile
+
+    with _explained(path), _no_broken_pages(path), tifffile.TiffFile(path) as tiff:
+        series = tiff.series[0]
+        _check_complete(tiff, series, path)
+        found = _calibration(tiff)
+        if memmap:
+            data = _map(path, series)
+        else:
+            data = series.asarray()
+        axes = series.axes
+    return _image(data, axes, found, path)
+
+
+def _map(path: Path, series: Any) -> np.ndarray:
+    if series.dataoffset is None:
+        raise FileFormatError(
+            f"imread cannot map '{path}', because its pixels are compressed or not "
+            "in one piece; read it with memmap=False."
+        )
+    dtype = np.dtype(series.keyframe.parent.byteorder + series.dtype.char)
+    return np.memmap(path, dtype, "r", series.dataoffset, series.shape)
+
+
+def _calibration(tiff: Any) -> dict[str, Any]:
+    tags = tiff.pages[0].tags
+    if tiff.is_ome:
+        return {"format": "OME-TIFF", **ome_calibration(tiff.ome_metadata)}
+    if tiff.is_imagej:
+        found = imagej_calibration(tags, tiff.imagej_metadata)
+        return {"format": "ImageJ TIFF", **found}
+    x, y = tag_pixel_size_nm(tags)
+    shaped = (tiff.shaped_metadata or ({},))[0]
+    return {"format": "TIFF", "x_nm": x, "y_nm": y, **shaped.get("dpskit", {})}
+
+
+def _image(data: np.ndarray, axes: str, found: dict[str, Any], path: Path) -> Image:
+    x, y = found.pop("x_nm", None), found.pop("y_nm", None)
+    if x and y and abs(x - y) > 1e-3 * x:
+        warnings.warn(
+            f"The pixels of '{path}' are {x:.4g} nm wide and {y:.4g} nm high; the "
+            "width is used, resample the image to square pixels.",
+            DpskitWarning,
+            stacklevel=4,
+        )
+    metadata = {key: value for key, value in found.items() if value is not None}
+    data, axes = _planes_last(data, axes)
+    return Image(data, axes, x, metadata)
+
+
+def _planes_last(data: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
+    """Move Y and X to the end and call a colour axis C."""
+    order = [i for i, a in enumerate(axes) if a not in "YX"]
+    order += [axes.index("Y"), axes.index("X")]
+    axes = "".join(axes[i] for i in order)
+    if "C" not in axes:
+        axes = axes.replace("S", "C")
+    return data.transpose(order), axes
+
+
+def _check_complete(tiff: Any, series: Any, path: Path) -> None:
+    """Raise where pixels would lie behind the end of the file."""
+    size = tiff.filehandle.size
+    if series.dataoffset is not None:
+        end = series.dataoffset + series.nbytes
+    else:
+        pages = list(series.pages)
+        if None in pages:
+            raise FileFormatError(
+                f"imread cannot read '{path}', because {pages.count(None)} of the "
+                f"{len(pages)} planes that it lists are not in it."
+            )
+        end = max(map(_end_of_page, pages))
+    if end > size:
+        raise FileFormatError(
+            f"imread cannot read '{path}', because the file is cut short: it should "
+            f"hold {end} bytes or more and has {size}."
+        )
+
+
+def _end_of_page(page: Any) -> int:
+    starts, lengths = page.dataoffsets, page.databytecounts
+    return max((a + n for a, n in zip(starts, lengths, strict=True)), default=0)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what tifffile raises into one sentence."""
+    from tifffile import TiffFileError
+
+    try:
+        yield
+    except (FileFormatError, PermissionError):
+        raise
+    except TiffFileError as error:
+        raise FileFormatError(
+            f"imread cannot read '{path}' as a TIFF file: {error}."
+        ) from error
+    except (ValueError, KeyError, IndexError, zlib.error, OSError) as error:
+        if "imagecodecs" in str(error):
+            raise FileFormatError(
+                f"imread needs the package imagecodecs for the compression of "
+                f"'{path}'; install it with pip install \"dpskit[codecs]\"."
+            ) from error
+        raise FileFormatError(
+            f"imread cannot read '{path}', because the file is damaged: {error}."
+        ) from error
+
+
+@contextmanager
+def _no_broken_pages(path: Path) -> Iterator[None]:
+    """Raise where tifffile only logs that pages or tags are missing."""
+    thread, said = threading.get_ident(), []
+
+    def hold_back(record: logging.LogRecord) -> bool:
+        ours = record.thread == thread
+        if ours:
+            said.append(record)
+        return not ours
+
+    logger = logging.getLogger("tifffile")
+    logger.addFilter(hold_back)
+    try:
+        yield
+    finally:
+        logger.removeFilter(hold_back)
+    broken = any(_BROKEN.search(record.getMessage()) for record in said)
+    if broken:
+        raise FileFormatError(
+            f"imread cannot read '{path}', because the file is cut short: pages or "
+            "tags that it announces are missing."
+        )
+    for record in said:
+        logger.handle(record)

@@ -1,0 +1,255 @@
+"""Writing: TIFF in the dialect that keeps the most, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from math import inf
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dpskit._utils.params import Interval, validate_params
+from dpskit.exceptions import FileFormatError, InvalidParameterError
+
+__all__ = ["atomic_path", "imwrite"]
+
+_OME = (".ome.tif", ".ome.tiff")
+_DEFAULT_AXES = {2: "YX", 3: "TYX", 4: "TZYX", 5: "TZCYX"}
+_IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
+_OME_DTYPES = (*_IMAGEJ_DTYPES, "int8", "int16", "int32", "uint32", "float64")
+_IMAGEJ_AXES = "TZCYX"
+# Classic TIFF addresses 4 GiB; tifffile leaves as much room for the tags.
+_LARGEST_CLASSIC_BYTES = 2**32 - 2**25
+
+
+def imwrite(
+    path: str | os.PathLike,
+    data: Any,
+    *,
+    axes: str | None = None,
+    pixel_size_nm: float | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write an image as TIFF with its axes and pixel size.
+
+    The file appears under its name only when it is complete: it is written
+    beside it first, and an error leaves nothing behind.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A name in ``.ome.tif`` gives OME-TIFF, any other ``.tif`` ImageJ's
+        TIFF; dtypes, axes or sizes that ImageJ cannot hold give plain TIFF,
+        and more than 4 GiB BigTIFF.
+    data : array-like of shape (..., height, width)
+        Real numbers, written in their own dtype (bool as uint8).
+    axes : str, optional
+        One letter per axis, ending in "YX"; by default YX, TYX, TZYX or
+        TZCYX.
+    pixel_size_nm : float, optional
+        Size of the square pixels in nm, greater than 0.
+    metadata : dict, optional
+        What `imread` found; "z_step_nm", "frame_interval_s",
+        "channel_names", "labels" and "description" are written.
+    overwrite : bool, default=False
+        Replace an existing file.
+
+    Raises
+    ------
+    InvalidParameterError
+        If name, data, axes or pixel size are not of that kind.
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    FileFormatError
+        If the file cannot be written, for example on a full disk.
+
+    See Also
+    --------
+    imread : The way back.
+
+    Examples
+    --------
+    >>> import tempfile, os
+    >>> from dpskit.io import imwrite
+    >>> path = os.path.join(tempfile.mkdtemp(), "cell.ome.tif")
+    >>> imwrite(path, np.zeros((8, 8), np.float32), pixel_size_nm=32.5)
+    """
+    path = Path(path)
+    data = _check_data(data)
+    axes = _check_axes(axes, data)
+    validate_params(
+        {"pixel_size_nm": [Interval(Real, 0, inf, "neither"), None]},
+        {"pixel_size_nm": pixel_size_nm},
+        "imwrite",
+    )
+    options = _options(path, data, axes, pixel_size_nm, dict(metadata or {}))
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        from tifffile import imwrite as write
+
+        write(temporary, data, photometric="minisblack", **options)
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary name beside `path` that replaces it at the end.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file to be.
+    overwrite : bool, default=False
+        Replace an existing file.
+
+    Yields
+    ------
+    Path
+        Write here. After an error it is removed and `path` is untouched.
+
+    Raises
+    ------
+    FileExistsError
+        If `path` exists and `overwrite` is False.
+    FileFormatError
+        If the system refuses to write.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "note.txt"
+    >>> with atomic_path(path) as temporary:
+    ...     size = temporary.write_text("whole")
+    >>> path.read_text()
+    'whole'
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    _check_target(path, overwrite)
+    try:
+        yield temporary
+        with open(temporary, "rb+") as handle:
+            os.fsync(handle.fileno())
+        _check_target(path, overwrite)
+        os.replace(temporary, path)
+    except (FileExistsError, FileFormatError):
+        raise
+    except OSError as error:
+        reason = error.strerror or f"the disk is full or refuses more ({error})"
+        raise FileFormatError(
+            f"'{path}' cannot be written: {reason}; nothing was left behind."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _check_target(path: Path, overwrite: bool) -> None:
+    if path.is_dir():
+        raise FileFormatError(f"'{path}' cannot be written, because it is a folder.")
+    if path.exists() and not overwrite:
+        raise FileExistsError(
+            f"'{path}' exists already; allow overwrite to replace it."
+        )
+
+
+def _check_data(data: Any) -> np.ndarray:
+    data = np.asanyarray(data)
+    if data.dtype.kind not in "buif" or data.ndim < 2 or data.size == 0:
+        raise InvalidParameterError(
+            "The 'data' parameter of imwrite must be a real array of shape (..., "
+            f"height, width) with pixels. Got shape {data.shape} of {data.dtype} "
+            "instead."
+        )
+    return data.astype(np.uint8) if data.dtype.kind == "b" else data
+
+
+def _check_axes(axes: str | None, data: np.ndarray) -> str:
+    if axes is None and data.ndim in _DEFAULT_AXES:
+        return _DEFAULT_AXES[data.ndim]
+    fits = isinstance(axes, str) and len(axes) == len(set(axes)) == data.ndim
+    if not fits or not axes.endswith("YX"):
+        raise InvalidParameterError(
+            f"The 'axes' parameter of imwrite must be {data.ndim} different letters "
+            f"ending in 'YX' for data of shape {data.shape}. Got {axes!r} instead."
+        )
+    return axes
+
+
+def _options(
+    path: Path, data: np.ndarray, axes: str, pixel: float | None, metadata: dict
+) -> dict[str, Any]:
+    """Choose the dialect and say in it what is known."""
+    name, big = path.name.lower(), data.nbytes > _LARGEST_CLASSIC_BYTES
+    if not name.endswith((".tif", ".tiff")):
+        raise InvalidParameterError(
+            "The 'path' parameter of imwrite must be a name in .tif or .tiff. "
+            f"Got '{path}' instead."
+        )
+    if name.endswith(_OME):
+        if data.dtype.name not in _OME_DTYPES:
+            raise InvalidParameterError(
+                f"The 'data' parameter of imwrite must be of a dtype that OME-TIFF "
+                f"knows. Got {data.dtype} instead."
+            )
+        return _ome_options(axes, pixel, metadata) | {"bigtiff": big}
+    letters = iter(_IMAGEJ_AXES)
+    ordered = all(axis in letters for axis in axes)
+    if data.dtype.name in _IMAGEJ_DTYPES and ordered and not big:
+        return _imagej_options(axes, pixel, metadata)
+    return _plain_options(axes, pixel, metadata) | {"bigtiff": big}
+
+
+def _imagej_options(axes: str, pixel: float | None, metadata: dict) -> dict[str, Any]:
+    z_step = metadata.get("z_step_nm")
+    known = {
+        "axes": axes,
+        "unit": "um" if pixel else None,
+        "zunit": "um" if z_step else None,
+        "spacing": z_step and z_step / 1e3,
+        "finterval": metadata.get("frame_interval_s"),
+        "Labels": metadata.get("labels"),
+        "Info": metadata.get("description"),
+    }
+    density = 1e3 / pixel if pixel else 1.0
+    return {
+        "imagej": True,
+        "metadata": _known(known),
+        "resolution": (density, density),
+        "resolutionunit": "NONE",
+    }
+
+
+def _ome_options(axes: str, pixel: float | None, metadata: dict) -> dict[str, Any]:
+    names = metadata.get("channel_names")
+    z_step = metadata.get("z_step_nm")
+    known = {
+        "axes": axes,
+        "PhysicalSizeX": pixel and pixel / 1e3,
+        "PhysicalSizeY": pixel and pixel / 1e3,
+        "PhysicalSizeZ": z_step and z_step / 1e3,
+        "TimeIncrement": metadata.get("frame_interval_s"),
+        "Channel": {"Name": names} if names else None,
+        "Description": metadata.get("description"),
+    }
+    return {"ome": True, "metadata": _known(known)}
+
+
+def _plain_options(axes: str, pixel: float | None, metadata: dict) -> dict[str, Any]:
+    keep = ("z_step_nm", "frame_interval_s", "channel_names", "labels", "description")
+    options = {
+        "metadata": {
+            "axes": axes,
+            "dpskit": _known({key: metadata.get(key) for key in keep}),
+        }
+    }
+    if pixel:
+        options |= {"resolution": (1e7 / pixel,) * 2, "resolutionunit": "CENTIMETER"}
+    return options
+
+
+def _known(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value is not None}

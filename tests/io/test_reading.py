@@ -1,0 +1,199 @@
+"""Reading against files that tifffile wrote, whole, cut and strange."""
+
+import logging
+
+import numpy as np
+import pytest
+import tifffile
+
+from dpskit.exceptions import DpskitWarning, FileFormatError
+from dpskit.io import imread
+
+
+@pytest.fixture
+def stack():
+    return np.random.default_rng(0).integers(0, 4000, (5, 24, 31)).astype(np.uint16)
+
+
+def test_imagej_axes_size_and_interval(tmp_path, stack):
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        stack,
+        imagej=True,
+        resolution=(1e3 / 65, 1e3 / 65),
+        metadata={"axes": "ZYX", "unit": "um", "spacing": 0.2, "finterval": 1.5},
+    )
+    image = imread(tmp_path / "a.tif")
+    assert image.axes == "ZYX"
+    assert image.pixel_size_nm == pytest.approx(65, rel=1e-6)
+    assert image.metadata["z_step_nm"] == pytest.approx(200)
+    assert image.metadata["frame_interval_s"] == 1.5
+    np.testing.assert_array_equal(image.data, stack)
+
+
+@pytest.mark.parametrize(
+    ("unit", "per_unit", "nm"),
+    [
+        ("nm", 0.02, 50.0),
+        ("micron", 20.0, 50.0),
+        ("\\u00B5m", 20.0, 50.0),
+        ("mm", 2e4, 50.0),
+        ("inch", 300.0, None),
+        ("pixel", 1.0, None),
+        ("", 1.0, None),
+    ],
+)
+def test_imagej_units(tmp_path, stack, unit, per_unit, nm):
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        stack,
+        imagej=True,
+        resolution=(per_unit, per_unit),
+        metadata={"axes": "TYX", "unit": unit},
+    )
+    expected = None if nm is None else pytest.approx(nm, rel=1e-6)
+    assert imread(tmp_path / "a.tif").pixel_size_nm == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "unit", "nm"), [(0.08, "µm", 80), (80, "nm", 80), (1, "pixel", None)]
+)
+def test_ome_pixel_size_and_channels(tmp_path, stack, size, unit, nm):
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif",
+        stack,
+        metadata={
+            "axes": "CYX",
+            "PhysicalSizeX": size,
+            "PhysicalSizeXUnit": unit,
+            "PhysicalSizeY": size,
+            "PhysicalSizeYUnit": unit,
+            "Channel": {"Name": ["a", "b", "c", "d", "e"]},
+        },
+    )
+    image = imread(tmp_path / "a.ome.tif")
+    assert image.axes == "CYX"
+    assert image.pixel_size_nm == (None if nm is None else pytest.approx(nm))
+    assert image.metadata["channel_names"] == ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize(
+    ("density", "unit", "nm"),
+    [(1e5, "CENTIMETER", 100.0), (72, "INCH", None), (1, "NONE", None)],
+)
+def test_plain_tiff_takes_no_print_resolution(tmp_path, stack, density, unit, nm):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, stack, resolution=(density, density), resolutionunit=unit)
+    expected = None if nm is None else pytest.approx(nm)
+    assert imread(path).pixel_size_nm == expected
+
+
+def test_oblong_pixels_warn(tmp_path, stack):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, stack, resolution=(1e5, 5e4), resolutionunit="CENTIMETER")
+    with pytest.warns(DpskitWarning, match="100 nm wide and 200 nm high"):
+        assert imread(path).pixel_size_nm == pytest.approx(100)
+
+
+def test_rgb_becomes_channels(tmp_path):
+    rgb = np.random.default_rng(1).integers(0, 255, (20, 30, 3)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", rgb, photometric="rgb")
+    image = imread(tmp_path / "a.tif")
+    assert (image.axes, image.shape) == ("CYX", (3, 20, 30))
+    np.testing.assert_array_equal(image.data[1], rgb[..., 1])
+
+
+def test_png_has_values_but_no_pixel_size(tmp_path):
+    from PIL import Image as Picture
+
+    grey = np.random.default_rng(2).integers(0, 255, (20, 30)).astype(np.uint8)
+    Picture.fromarray(grey).save(tmp_path / "a.png")
+    image = imread(tmp_path / "a.png")
+    assert (image.axes, image.pixel_size_nm) == ("YX", None)
+    np.testing.assert_array_equal(image.data, grey)
+    Picture.fromarray(grey).convert("RGB").save(tmp_path / "rgb.png")
+    assert imread(tmp_path / "rgb.png").axes == "CYX"
+    with pytest.raises(FileFormatError, match="map only TIFF"):
+        imread(tmp_path / "a.png", memmap=True)
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_memmap_is_lazy_and_equal(tmp_path, stack, byteorder):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, stack, byteorder=byteorder, metadata={"axes": "TYX"})
+    image = imread(path, memmap=True)
+    assert isinstance(image.data, np.memmap)
+    assert not image.data.flags.writeable
+    assert image.axes == "TYX"
+    np.testing.assert_array_equal(image.data, stack)
+
+
+def test_memmap_of_compressed_file(tmp_path, stack):
+    tifffile.imwrite(tmp_path / "a.tif", stack, compression="zlib")
+    with pytest.raises(FileFormatError, match=r"cannot map .* memmap=False"):
+        imread(tmp_path / "a.tif", memmap=True)
+
+
+def test_missing_codec_names_the_extra(tmp_path, stack, monkeypatch):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, stack[0])
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        tiff.pages[0].tags["Compression"].overwrite(5)
+
+    def no_codec(*args, **kwargs):
+        raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
+
+    if hasattr(tifffile.TIFF.DECOMPRESSORS, "_codecs"):
+        monkeypatch.setattr(type(tifffile.TIFF.DECOMPRESSORS), "__getitem__", no_codec)
+    with pytest.raises(FileFormatError, match=r"pip install \"dpskit\[codecs\]\""):
+        imread(path)
+
+
+def _write(path, stack, kind):
+    if kind == "pages":
+        with tifffile.TiffWriter(path) as writer:
+            for frame in stack:
+                writer.write(frame, metadata=None, compression="zlib")
+    elif kind == "imagej":
+        tifffile.imwrite(path, stack, imagej=True, metadata={"axes": "TYX"})
+    elif kind == "ome":
+        tifffile.imwrite(path, stack, ome=True, metadata={"axes": "TYX"})
+    else:
+        tifffile.imwrite(path, stack, compression=kind)
+
+
+@pytest.mark.parametrize("kind", ["imagej", "ome", None, "zlib", "pages"])
+def test_cut_file_is_never_read_as_less(tmp_path, stack, kind, caplog):
+    """Half a file must not come back as its first frames."""
+    path = tmp_path / "cut.tif"
+    _write(path, stack, kind)
+    whole = path.read_bytes()
+    for part in (0.0, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9):
+        path.write_bytes(whole[: int(part * len(whole))])
+        with (
+            caplog.at_level(logging.DEBUG),
+            pytest.raises(FileFormatError, match="imread cannot read"),
+        ):
+            imread(path)
+    assert not caplog.records
+
+
+def test_ome_with_missing_files(tmp_path, stack):
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, stack[:1], ome=True, metadata={"axes": "TYX"})
+    with tifffile.TiffFile(path) as tiff:
+        xml = tiff.ome_metadata
+    tifffile.tiffcomment(path, xml.replace('SizeT="1"', 'SizeT="4"').encode())
+    with pytest.raises(FileFormatError, match="3 of the 4 planes"):
+        imread(path)
+
+
+def test_missing_folder_and_foreign_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match="imread found no file"):
+        imread(tmp_path / "none.tif")
+    with pytest.raises(FileFormatError, match="got the folder"):
+        imread(tmp_path)
+    for name in ("text.tif", "text.png"):
+        (tmp_path / name).write_text("not an image")
+        with pytest.raises(FileFormatError, match="imread cannot read"):
+            imread(tmp_path / name)

@@ -1,0 +1,165 @@
+"""Writing, read back by tifffile and by imread; errors leave nothing."""
+
+import errno
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+
+from dpskit.exceptions import FileFormatError, InvalidParameterError
+from dpskit.io import atomic_path, imread, imwrite, writing
+
+DATA = np.random.default_rng(0).normal(100, 20, (2, 3, 16, 21)).astype(np.float32)
+NOTES = {"z_step_nm": 200.0, "frame_interval_s": 0.5, "description": "seen by hand"}
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64", "int32"])
+def test_round_trip(tmp_path, name, dtype):
+    data = DATA.astype(dtype)
+    imwrite(tmp_path / name, data, axes="TZYX", pixel_size_nm=32.5, metadata=NOTES)
+    image = imread(tmp_path / name)
+    assert (image.axes, image.dtype) == ("TZYX", np.dtype(dtype))
+    assert image.pixel_size_nm == pytest.approx(32.5, rel=1e-6)
+    assert {key: image.metadata[key] for key in NOTES} == pytest.approx(NOTES)
+    np.testing.assert_array_equal(image.data, data)
+
+
+@pytest.mark.parametrize("axes", ["CTYX", "QZYX", "ZCYX"])
+def test_axes_that_imagej_orders_otherwise(tmp_path, axes):
+    imwrite(tmp_path / "a.tif", DATA, axes=axes, pixel_size_nm=50)
+    image = imread(tmp_path / "a.tif")
+    assert (image.axes, image.shape) == (axes, DATA.shape)
+    assert image.pixel_size_nm == pytest.approx(50)
+
+
+@pytest.mark.parametrize(("ndim", "axes"), [(2, "YX"), (3, "TYX"), (4, "TZYX")])
+def test_default_axes(tmp_path, ndim, axes):
+    data = DATA.reshape((-1, *DATA.shape[-ndim + 1 :]))[: DATA.shape[0]]
+    data = DATA[(0,) * (4 - ndim)]
+    imwrite(tmp_path / "a.tif", data)
+    assert imread(tmp_path / "a.tif").axes == axes
+
+
+def test_unknown_pixel_size_stays_unknown(tmp_path):
+    for name in ("a.tif", "a.ome.tif", "b.tif"):
+        data = DATA if name != "b.tif" else DATA.astype(float)
+        imwrite(tmp_path / name, data, metadata={"z_step_nm": 200.0})
+        image = imread(tmp_path / name)
+        assert image.pixel_size_nm is None
+        assert image.metadata["z_step_nm"] == pytest.approx(200)
+
+
+def test_imagej_reads_unit_and_size(tmp_path):
+    imwrite(tmp_path / "a.tif", DATA[0, 0], pixel_size_nm=40)
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        assert tiff.imagej_metadata["unit"] == "um"
+        numerator, denominator = tiff.pages[0].tags["XResolution"].value
+    assert numerator / denominator == pytest.approx(25)
+
+
+def test_channel_names_and_labels(tmp_path):
+    names = {"channel_names": ["actin", "dna"]}
+    imwrite(tmp_path / "a.ome.tif", DATA[:, 0], axes="CYX", metadata=names)
+    assert imread(tmp_path / "a.ome.tif").metadata["channel_names"] == ["actin", "dna"]
+    labels = {"labels": ["first", "second"]}
+    imwrite(tmp_path / "a.tif", DATA[:, 0], axes="TYX", metadata=labels)
+    assert imread(tmp_path / "a.tif").metadata["labels"] == ["first", "second"]
+
+
+def test_bool_is_written_as_uint8(tmp_path):
+    imwrite(tmp_path / "a.tif", DATA[0, 0] > 100)
+    image = imread(tmp_path / "a.tif")
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image.data, DATA[0, 0] > 100)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif"])
+def test_large_data_give_bigtiff(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(writing, "_LARGEST_CLASSIC_BYTES", DATA.nbytes - 1)
+    imwrite(tmp_path / name, DATA, axes="TZYX", pixel_size_nm=50)
+    with tifffile.TiffFile(tmp_path / name) as tiff:
+        assert tiff.is_bigtiff
+    image = imread(tmp_path / name)
+    assert (image.axes, image.pixel_size_nm) == ("TZYX", pytest.approx(50))
+
+
+def test_existing_file_is_kept(tmp_path):
+    path = tmp_path / "a.tif"
+    imwrite(path, DATA[0, 0])
+    with pytest.raises(FileExistsError, match="exists already"):
+        imwrite(path, DATA[1, 0])
+    np.testing.assert_array_equal(imread(path).data, DATA[0, 0])
+    imwrite(path, DATA[1, 0], overwrite=True)
+    np.testing.assert_array_equal(imread(path).data, DATA[1, 0])
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a file size limit")
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif"])
+def test_write_that_stops_in_the_middle(tmp_path, name):
+    """The system itself refuses after 20 kB, as it does on a full disk."""
+    import resource
+
+    path = tmp_path / name
+    imwrite(path, DATA[0, 0])
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(FileFormatError, match="the disk is full or refuses"):
+            imwrite(path, np.zeros((200, 200), np.float32), overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_full_disk_is_one_sentence(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writing.os, "fsync", full)
+    with pytest.raises(FileFormatError, match=r"No space left .* nothing was left"):
+        imwrite(tmp_path / "a.tif", DATA)
+    assert not list(tmp_path.iterdir())
+
+
+def test_atomic_path_leaves_nothing_after_an_error(tmp_path):
+    def stop_in_the_middle():
+        with atomic_path(tmp_path / "a") as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop_in_the_middle()
+    assert not list(tmp_path.iterdir())
+
+
+def test_folder_and_missing_folder(tmp_path):
+    (tmp_path / "a.tif").mkdir()
+    with pytest.raises(FileFormatError, match="it is a folder"):
+        imwrite(tmp_path / "a.tif", DATA, overwrite=True)
+    with pytest.raises(FileFormatError, match="No such file or directory"):
+        imwrite(tmp_path / "none" / "a.tif", DATA)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "options", "words"),
+    [
+        ("a.png", DATA, {}, "'path' parameter of imwrite must be a name in .tif"),
+        ("a.tif", DATA.astype(complex), {}, "must be a real array"),
+        ("a.tif", DATA[0, 0, 0], {}, "must be a real array"),
+        ("a.tif", DATA[:0], {}, r"Got shape \(0, 3, 16, 21\)"),
+        ("a.tif", DATA, {"axes": "YX"}, "must be 4 different letters"),
+        ("a.tif", DATA, {"axes": "YXZT"}, "ending in 'YX'"),
+        ("a.tif", DATA, {"axes": "TTYX"}, "Got 'TTYX' instead"),
+        ("a.tif", DATA, {"pixel_size_nm": 0.0}, "'pixel_size_nm' parameter of imwrite"),
+        ("a.ome.tif", DATA.astype("f2"), {}, "OME-TIFF"),
+    ],
+)
+def test_errors_name_the_parameter(tmp_path, name, data, options, words):
+    with pytest.raises(InvalidParameterError, match=words):
+        imwrite(tmp_path / name, data, **options)
+    assert not list(tmp_path.iterdir())
