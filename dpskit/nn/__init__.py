@@ -1,1 +1,5 @@
-"""dpskit.nn"""
+"""The Res-U-DBPN network, its losses, training and tiled inference."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -255,7 +255,7 @@ def hybrid(
     >>> float(hybrid(t, {"truth": t, "clean": t}, lambda x: x, physics=0.0)) < -4.9
     True
     """
-    from dpskit.psf.analytic import gaussian_otf
+    from dpskit._utils.transfer import gaussian_otf
 
     truth, inner = batch["truth"], (..., slice(4, -4), slice(4, -4))
     loss = x.new_zeros(())

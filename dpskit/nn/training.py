@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 
 from dpskit._utils.params import Interval, Options, validate_params
+from dpskit._utils.transfer import airy_otf
 from dpskit.exceptions import TrainingError
 from dpskit.nn.losses import OBJECTIVES, Blur
 from dpskit.nn.network import NetworkConfig, ResUDBPN
-from dpskit.psf.analytic import airy_otf
 
 __all__ = ["History", "TrainingOptions", "train"]
 

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import fft
 
 from dpskit._utils.fft import frequency_radius
-from dpskit.psf.analytic import airy_otf, gaussian_otf
+from dpskit._utils.transfer import airy_otf, gaussian_otf
 from dpskit.synth import structures
 
 __all__ = ["TRAINING_KINDS", "TrainingBatches", "draw_structure"]

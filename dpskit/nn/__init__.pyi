@@ -1,0 +1,18 @@
+from .guide import STRENGTHS, guide_channels
+from .inference import predict, resolve_device
+from .network import PRESETS, NetworkConfig, ResUDBPN, complexity
+from .training import History, TrainingOptions, train
+
+__all__ = [
+    "PRESETS",
+    "STRENGTHS",
+    "History",
+    "NetworkConfig",
+    "ResUDBPN",
+    "TrainingOptions",
+    "complexity",
+    "guide_channels",
+    "predict",
+    "resolve_device",
+    "train",
+]

@@ -1,0 +1,59 @@
+"""Guide channels: what linear inverses of the PSF make of an image.
+
+A network that sees Wiener inverses of several strengths need not learn the
+inverse filter; it decides, place by place, which one to believe.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import fft
+
+from dpskit._utils.fft import crop, fft_shape, frequency_radius, pad_mirror
+from dpskit._utils.transfer import airy_otf
+
+__all__ = ["STRENGTHS", "guide_channels"]
+
+STRENGTHS = (1e-1, 1e-2, 1e-3, 1e-4)
+
+
+def guide_channels(
+    image: np.ndarray,
+    fwhm_px: float = 3.5,
+    strengths: tuple[float, ...] = STRENGTHS,
+) -> np.ndarray:
+    """Return the image and its Wiener inverses with an Airy PSF.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        On the canonical grid.
+    fwhm_px : float, default=3.5
+        Width of the PSF in pixels.
+    strengths : tuple of float
+        k of ``H* Y / (|H|^2 + k)``, one channel each; may be empty.
+
+    Returns
+    -------
+    ndarray of shape (1 + len(strengths), height, width)
+        float32; borders are mirrored.
+
+    Examples
+    --------
+    >>> guide_channels(np.ones((8, 8)), strengths=(1.0,))[:, 0, 0]
+    array([1. , 0.5], dtype=float32)
+    """
+    image = np.asarray(image, dtype=np.float32)
+    margin = int(np.ceil(6 * fwhm_px))
+    shape = fft_shape(image.shape, (margin, margin))
+    padded, start = pad_mirror(image, shape)
+    otf = airy_otf(frequency_radius(shape), fwhm_px).astype(np.float32)
+    spectrum = fft.rfft2(padded, workers=-1) * otf
+    out = np.empty((1 + len(strengths), *image.shape), dtype=np.float32)
+    out[0] = image
+    for channel, strength in zip(out[1:], strengths, strict=True):
+        inverse = fft.irfft2(
+            spectrum / (otf**2 + np.float32(strength)), shape, workers=-1
+        )
+        channel[:] = crop(inverse, start, image.shape)
+    return out

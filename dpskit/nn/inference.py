@@ -1,0 +1,155 @@
+"""Apply a network to an image of any size, tile by tile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from dpskit._utils.fft import crop
+from dpskit._utils.params import Interval, Options, validate_params
+from dpskit.exceptions import InvalidParameterError
+from dpskit.nn.network import ResUDBPN
+
+__all__ = ["HALO_PX", "predict", "resolve_device"]
+
+HALO_PX = 48
+_DTYPES = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the torch device for "auto", "cpu", "cuda", "cuda:1" or "mps".
+
+    Parameters
+    ----------
+    device : str
+        "auto" is CUDA where there is a device and the CPU elsewhere.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the device does not exist on this machine.
+
+    Examples
+    --------
+    >>> resolve_device("cpu")
+    device(type='cpu')
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError, TypeError):
+        raise InvalidParameterError(
+            "The 'device' parameter must be 'auto' or a device of this machine, for "
+            f"example 'cpu'. Got {device!r} instead."
+        ) from None
+    return resolved
+
+
+def predict(
+    net: ResUDBPN,
+    channels: np.ndarray,
+    *,
+    tile_size: int | None = 512,
+    halo_px: int = HALO_PX,
+    precision: str = "auto",
+) -> np.ndarray:
+    """Return the network's output for an image of any size.
+
+    Parameters
+    ----------
+    net : ResUDBPN
+        In evaluation mode, on its device.
+    channels : ndarray of shape (channels, height, width)
+        Network input, float32.
+    tile_size : int or None, default=512
+        Side of a tile, halo included, which bounds the memory; rounded up to
+        a multiple of the network's stride. None takes the image whole.
+    halo_px : int, default=48
+        Overlap that is computed and thrown away on each side, rounded up to a
+        multiple of the stride. The full receptive field (192 px for kernels
+        of 4, 272 px for 6) makes tiles equal to the whole image; the default
+        is the measured effective field, equal to 1e-3 of the range.
+    precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"
+        "auto" is float32 on the CPU and bfloat16 on CUDA (float16 where the
+        device has no bfloat16).
+
+    Returns
+    -------
+    ndarray of shape (height, width)
+        float32.
+
+    Examples
+    --------
+    >>> net = ResUDBPN.from_preset("compact").eval()
+    >>> predict(net, np.ones((5, 17, 23), dtype=np.float32)).shape
+    (17, 23)
+    """
+    rules = {
+        "tile_size": [None, Interval(int, 1, float("inf"))],
+        "halo_px": [Interval(int, 0, float("inf"))],
+        "precision": [Options(("auto", *_DTYPES))],
+    }
+    given = {"tile_size": tile_size, "halo_px": halo_px, "precision": precision}
+    validate_params(rules, given, "predict")
+    stride = net.config.stride
+    shape = channels.shape[-2:]
+    padded, start = _pad(channels, stride)
+    halo = _ceil(halo_px, stride)
+    core = max(padded.shape[-2:])
+    if tile_size is not None:
+        core = max(_ceil(tile_size, stride) - 2 * halo, stride)
+    out = np.empty(padded.shape[-2:], dtype=np.float32)
+    for window, target, inner in _tiles(padded.shape[-2:], core, halo):
+        out[target] = _run(net, padded[(slice(None), *window)], precision)[inner]
+    return crop(out, start, shape)
+
+
+def _ceil(n: int, stride: int) -> int:
+    return -(-n // stride) * stride
+
+
+def _pad(channels: np.ndarray, stride: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """Mirror the far borders to multiples of the stride."""
+    extra = [(0, _ceil(n, stride) - n) for n in channels.shape[-2:]]
+    return np.pad(channels, [(0, 0), *extra], mode="symmetric"), (0, 0)
+
+
+def _tiles(shape: tuple[int, int], core: int, halo: int) -> Iterator[tuple]:
+    """Yield slices: what to read, where it belongs, what of it to keep."""
+    for y in range(0, shape[0], core):
+        for x in range(0, shape[1], core):
+            window, target, inner = [], [], []
+            for begin, n in zip((y, x), shape, strict=True):
+                end = min(begin + core, n)
+                low, high = max(begin - halo, 0), min(end + halo, n)
+                window.append(slice(low, high))
+                target.append(slice(begin, end))
+                inner.append(slice(begin - low, end - low))
+            yield tuple(window), tuple(target), tuple(inner)
+
+
+def _run(net: ResUDBPN, tile: np.ndarray, precision: str) -> np.ndarray:
+    device = next(net.parameters()).device
+    dtype = _DTYPES[_precision(precision, device)]
+    tensor = torch.from_numpy(np.ascontiguousarray(tile))[None].to(device)
+    tensor = tensor.contiguous(memory_format=torch.channels_last)
+    half = dtype != torch.float32
+    with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=half):
+        out = net(tensor)
+    return out[0, 0].float().cpu().numpy()
+
+
+def _precision(precision: str, device: torch.device) -> str:
+    if precision != "auto":
+        return precision
+    if device.type != "cuda":
+        return "float32"
+    return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
