@@ -1,4 +1,5 @@
 from .fidelity import psnr
+from .fourier_ring import FRCResult, frc, frc_single
 from .resolution import (
     DecorrelationResult,
     LocalResolutionResult,
@@ -8,8 +9,11 @@ from .resolution import (
 
 __all__ = [
     "DecorrelationResult",
+    "FRCResult",
     "LocalResolutionResult",
     "decorrelation",
+    "frc",
+    "frc_single",
     "local_resolution",
     "psnr",
 ]

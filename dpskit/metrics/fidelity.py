@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dpskit._utils.params import Interval, Options, validate_params
-from dpskit._utils.validation import check_image, check_same_shape
+from dpskit.metrics._checks import check_pair
 
 __all__ = ["psnr"]
 
@@ -58,7 +58,7 @@ def psnr(
     >>> psnr(reference, 3 * reference + 1, match="affine") > 200
     True
     """
-    reference, image = _check_pair(reference, image, "psnr")
+    reference, image = check_pair(reference, image, "psnr")
     validate_params(_RULES, {"data_range": data_range, "match": match}, "psnr")
     peak = np.ptp(reference) if data_range is None else data_range
     error = np.mean((_matched(reference, image, match) - reference) ** 2)
@@ -67,13 +67,6 @@ def psnr(
     if error == 0:
         return np.inf
     return float(10 * np.log10(peak**2 / error))
-
-
-def _check_pair(reference: Any, image: Any, owner: str) -> tuple[np.ndarray, ...]:
-    reference = check_image(reference, owner, name="reference").astype(np.float64)
-    image = check_image(image, owner, name="image").astype(np.float64)
-    check_same_shape(reference, image, owner)
-    return reference, image
 
 
 def _matched(reference: np.ndarray, image: np.ndarray, match: str) -> np.ndarray:

@@ -9,14 +9,14 @@ image still has one is its resolution.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from scipy import fft
 
-from dpskit._utils.params import Interval, Matching, validate_params
-from dpskit._utils.validation import check_image
+from dpskit._utils.params import Interval, validate_params
+from dpskit.metrics._checks import check_plane, is_constant, nm_per_px
 
 __all__ = [
     "DecorrelationResult",
@@ -27,8 +27,6 @@ __all__ = [
 
 N_RADII, N_FILTERS = 50, 10
 MIN_PEAK, MIN_DROP, MIN_CONTRAST, MIN_SIZE = 0.05, 0.0005, 4.0, 16
-PIXEL_SIZE = [None, Interval(Real, 0, np.inf, closed="neither")]
-PLANE = Matching("one image of shape (height, width)", lambda shape: len(shape) == 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,12 +132,12 @@ def decorrelation(
     >>> decorrelation(np.zeros((64, 64))).reason
     'the image is constant'
     """
-    image = _check_plane(image, pixel_size_nm, "decorrelation")
+    image = check_plane(image, pixel_size_nm, "decorrelation")
     rules = {"apodise": [Interval(Integral, 0, np.inf)]}
     validate_params(rules, {"apodise": apodise}, "decorrelation")
     if min(image.shape) < MIN_SIZE:
         return DecorrelationResult(reason=f"the image is smaller than {MIN_SIZE} px")
-    if np.ptp(image) <= 4 * np.finfo(image.dtype).eps * np.abs(image).max():
+    if is_constant(image):
         return DecorrelationResult(reason="the image is constant")
     return _analyse(_apodise(image.astype(np.float64), apodise), pixel_size_nm)
 
@@ -184,7 +182,7 @@ def local_resolution(
     >>> local_resolution(np.zeros((64, 96)), block=32).resolution_px.shape
     (3, 5)
     """
-    image = _check_plane(image, pixel_size_nm, "local_resolution")
+    image = check_plane(image, pixel_size_nm, "local_resolution")
     rules = {
         "block": [Interval(Integral, MIN_SIZE, np.inf)],
         "step": [None, Interval(Integral, 1, np.inf)],
@@ -197,22 +195,10 @@ def local_resolution(
     size = [min(block, n) for n in image.shape]
     return LocalResolutionResult(
         resolution_px=np.array(px),
-        resolution_nm=np.array(px) * _nm(pixel_size_nm),
+        resolution_nm=np.array(px) * nm_per_px(pixel_size_nm),
         y_px=ys + (size[0] - 1) / 2,
         x_px=xs + (size[1] - 1) / 2,
     )
-
-
-def _nm(pixel_size_nm: float | None) -> float:
-    return np.nan if pixel_size_nm is None else float(pixel_size_nm)
-
-
-def _check_plane(image: Any, pixel_size_nm: float | None, owner: str) -> np.ndarray:
-    image = check_image(image, owner, name="image")
-    validate_params({"image.shape": [PLANE]}, {"image.shape": image.shape}, owner)
-    rules = {"pixel_size_nm": PIXEL_SIZE}
-    validate_params(rules, {"pixel_size_nm": pixel_size_nm}, owner)
-    return image
 
 
 def _apodise(image: np.ndarray, width: int) -> np.ndarray:
@@ -322,7 +308,7 @@ def _analyse(image: np.ndarray, pixel_size_nm: float | None) -> DecorrelationRes
         return DecorrelationResult(reason=reason, radius=radius, curve=curve)
     px = 2 / kc
     return DecorrelationResult(
-        px, px * _nm(pixel_size_nm), kc, float(a0), "", radius, curve
+        px, px * nm_per_px(pixel_size_nm), kc, float(a0), "", radius, curve
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
-from dpskit._utils.fft import crop, fft_shape, frequency_radius, pad_mirror
 from dpskit._utils.transfer import airy_otf
 
 __all__ = ["STRENGTHS", "guide_channels"]
@@ -36,7 +35,7 @@ def guide_channels(
     Returns
     -------
     ndarray of shape (1 + len(strengths), height, width)
-        float32; borders are mirrored.
+        float32. The cosine basis mirrors the borders exactly.
 
     Examples
     --------
@@ -44,16 +43,12 @@ def guide_channels(
     array([1. , 0.5], dtype=float32)
     """
     image = np.asarray(image, dtype=np.float32)
-    margin = int(np.ceil(6 * fwhm_px))
-    shape = fft_shape(image.shape, (margin, margin))
-    padded, start = pad_mirror(image, shape)
-    otf = airy_otf(frequency_radius(shape), fwhm_px).astype(np.float32)
-    spectrum = fft.rfft2(padded, workers=-1) * otf
+    ky, kx = (np.arange(n, dtype=np.float32) / (2 * n) for n in image.shape)
+    otf = airy_otf(np.hypot(ky[:, None], kx), fwhm_px).astype(np.float32)
+    back = fft.dctn(image, norm="ortho", workers=-1) * otf
     out = np.empty((1 + len(strengths), *image.shape), dtype=np.float32)
     out[0] = image
     for channel, strength in zip(out[1:], strengths, strict=True):
-        inverse = fft.irfft2(
-            spectrum / (otf**2 + np.float32(strength)), shape, workers=-1
-        )
-        channel[:] = crop(inverse, start, image.shape)
+        inverse = back / (otf**2 + np.float32(strength))
+        channel[:] = fft.idctn(inverse, norm="ortho", workers=-1, overwrite_x=True)
     return out

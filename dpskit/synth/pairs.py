@@ -138,10 +138,9 @@ class TrainingBatches:
         clean = _back(spectrum * otf, size)
         peak = max(clean.max(), 1e-12)
         truth, clean, spectrum = truth / peak, clean / peak, spectrum / peak
-        light = clean + self._background(spectrum, k, otf, rng)
-        image = _expose(light, rng)
-        offset = np.quantile(light, 0.005) * rng.choice([0, rng.uniform(0.6, 1)])
-        image = image - offset
+        background = self._background(spectrum, k, otf, rng)
+        image = _expose(clean + background, rng)
+        image = image - background.min() * rng.choice([0, rng.uniform(0.6, 1)])
         guides = _wiener(image, airy_otf(k, self.fwhm_px), self.strengths)
         cut = slice(self.margin, self.margin + self.patch)
         return {

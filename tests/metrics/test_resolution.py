@@ -180,7 +180,7 @@ def test_parameters_are_checked(kwargs):
 
 
 def test_a_stack_and_nan_are_refused():
-    with pytest.raises(InvalidParameterError, match="one image of shape"):
+    with pytest.raises(InvalidParameterError, match="of one plane"):
         decorrelation(np.ones((3, 32, 32)))
     with pytest.raises(InvalidParameterError, match=r"NaN at index \(0, 1\)"):
         decorrelation([[0.0, np.nan], [1.0, 2.0]])
