@@ -1,0 +1,207 @@
+"""Richardson-Lucy deconvolution: counts in, counts out, borders mirrored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dpskit._utils.params import Interval, Matching, Options, validate_params
+from dpskit._utils.validation import check_image, check_psf, check_same_shape
+from dpskit.baselines._poisson import PoissonModel
+from dpskit.exceptions import InvalidParameterError
+
+__all__ = ["richardson_lucy", "richardson_lucy_path"]
+
+_COUNT = Interval(Integral, 1, math.inf)
+_RULES: dict[str, list[Any]] = {
+    "n_iter": [_COUNT],
+    "accelerate": [bool],
+    "tv": [Interval(Real, 0.0, 0.1)],
+    "stop": [Options(("n_iter", "discrepancy"))],
+    "workers": [_COUNT, None],
+}
+_COUNTS = Matching(
+    "strictly increasing ints from 1 on",
+    lambda ns: len(ns) > 0 and all(map(_COUNT.__contains__, np.diff([0, *ns]))),
+)
+
+
+def richardson_lucy(
+    image: ArrayLike,
+    psf: ArrayLike,
+    n_iter: int = 20,
+    *,
+    background: float | ArrayLike = 0.0,
+    start: ArrayLike | None = None,
+    accelerate: bool = True,
+    tv: float = 0.0,
+    stop: str = "n_iter",
+    workers: int | None = None,
+) -> np.ndarray:
+    r"""Deconvolve an image of counts by Richardson-Lucy iterations.
+
+    Parameters
+    ----------
+    image : array-like of shape (..., height, width)
+        Counts in any linear unit; negative values count as 0. The PSF's axes
+        are the last ones; leading axes are frames, each taken by itself.
+    psf : array-like of 2 or 3 axes
+        Point spread function, centred at ``n // 2``, not negative; scaled to
+        sum 1. With 3 axes it deconvolves volumes (..., depth, height, width).
+    n_iter : int, default=20
+        Iterations, at least 1. More of them sharpen and amplify noise.
+    background : float or array-like, default=0
+        Light that the PSF did not blur, in the unit of `image`, not negative:
+        the model is ``H x + background``. It is not part of the result.
+    start : array-like, optional
+        First estimate, of the shape of `image`; flat by default. Values below
+        0.1 % of the image's mean are raised to it, for a product cannot
+        revive zeros.
+    accelerate : bool, default=True
+        Extrapolate between iterations (Biggs and Andrews); 20 accelerated
+        iterations do about what 60 to 100 plain ones do.
+    tv : float, default=0
+        Weight of the total variation prior in [0, 0.1); 0.002 to 0.02 are
+        usual. Larger values flatten noise and faint detail.
+    stop : {"n_iter", "discrepancy"}, default="n_iter"
+        "discrepancy" ends earlier, once the residual falls to the noise that
+        is measured in the frequencies that the PSF does not pass.
+    workers : int, optional
+        Threads of the transforms; one by default.
+
+    Returns
+    -------
+    ndarray of the shape of `image`
+        Not negative, in the unit of `image`, float32 (float64 for float64
+        input). Without `background` its sum is that of the clipped image.
+
+    Raises
+    ------
+    InvalidParameterError
+        If an argument has a value that is not allowed.
+
+    See Also
+    --------
+    RichardsonLucy : The same as an estimator, with a PSF from the optics.
+
+    Notes
+    -----
+    One iteration is ``x <- x H'[d / (H x + b)]`` for a PSF of sum 1. The
+    acceleration predicts ``y = x + a (x - x_previous)``, with the step ``a``
+    in [0, 1] from the last two corrections, and returns ``x``, not ``y``.
+    With periodic borders and no acceleration it equals scikit-image's
+    ``richardson_lucy(clip=False)``. Scaling the image scales the result.
+
+    References
+    ----------
+    .. [1] Richardson, J. Opt. Soc. Am. 62, 55 (1972).
+       :doi:`10.1364/JOSA.62.000055`
+    .. [2] Biggs and Andrews, Appl. Opt. 36, 1766 (1997).
+       :doi:`10.1364/AO.36.001766`
+    .. [3] Dey et al., Microsc. Res. Tech. 69, 260 (2006).
+       :doi:`10.1002/jemt.20294`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpskit.baselines import richardson_lucy
+    >>> psf = np.outer([1, 2, 1], [1, 2, 1])
+    >>> image = np.zeros((7, 7))
+    >>> image[2:5, 2:5] = psf
+    >>> richardson_lucy(image, psf, n_iter=50)[3, 3].round(1)
+    np.float64(16.0)
+    """
+    params = {"n_iter": n_iter, "accelerate": accelerate, "tv": tv, "stop": stop}
+    validate_params(_RULES, params | {"workers": workers}, "richardson_lucy")
+    image, psf, background, start = _check(
+        image, psf, background, start, "richardson_lucy"
+    )
+    out = np.empty_like(image)
+    for index in np.ndindex(image.shape[: -psf.ndim]):
+        model = PoissonModel(image[index], psf, background[index], workers)
+        first = model.first_estimate(None if start is None else start[index])
+        out[index], _ = model.solve(first, **params)
+    return out
+
+
+def richardson_lucy_path(
+    image: ArrayLike,
+    psf: ArrayLike,
+    n_iters: Sequence[int],
+    *,
+    background: float | ArrayLike = 0.0,
+    accelerate: bool = True,
+    tv: float = 0.0,
+    workers: int | None = None,
+) -> np.ndarray:
+    """Return the results of several iteration counts from one run.
+
+    Parameters
+    ----------
+    image, psf, background, accelerate, tv, workers
+        As in `richardson_lucy`.
+    n_iters : sequence of int
+        Strictly increasing counts, the first at least 1.
+
+    Returns
+    -------
+    ndarray of shape (len(n_iters), *image.shape)
+        Each entry equals ``richardson_lucy(image, psf, n, ...)``.
+
+    Raises
+    ------
+    InvalidParameterError
+        If an argument has a value that is not allowed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpskit.baselines import richardson_lucy_path
+    >>> richardson_lucy_path(np.eye(8), np.ones((3, 3)), [1, 5, 20]).shape
+    (3, 8, 8)
+    """
+    owner = "richardson_lucy_path"
+    options = {"accelerate": accelerate, "tv": tv}
+    rules = {k: _RULES[k] for k in (*options, "workers")} | {"n_iters": [_COUNTS]}
+    validate_params(rules, options | {"workers": workers, "n_iters": n_iters}, owner)
+    image, psf, background, _ = _check(image, psf, background, None, owner)
+    out = np.empty((len(n_iters), *image.shape), image.dtype)
+    place = {n: i for i, n in enumerate(n_iters)}
+    for index in np.ndindex(image.shape[: -psf.ndim]):
+        model = PoissonModel(image[index], psf, background[index], workers)
+        steps = model.iterations(model.first_estimate(), **options)
+        for n, (x, expected) in zip(range(1, n_iters[-1] + 1), steps, strict=False):
+            if n in place:
+                out[(place[n], *index)] = model.finish(x, expected)
+    return out
+
+
+def _check(
+    image: ArrayLike,
+    psf: ArrayLike,
+    background: float | ArrayLike,
+    start: ArrayLike | None,
+    owner: str,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return checked arrays; background and start have the image's shape."""
+    image, psf = check_image(image, owner, name="image"), check_psf(psf, owner)
+    if psf.ndim not in (2, 3) or psf.ndim > image.ndim:
+        raise InvalidParameterError(
+            f"The 'psf' parameter of {owner} must have 2 or 3 axes, at most those "
+            f"of the image. Got shapes {psf.shape} and {image.shape} instead."
+        )
+    if start is not None:
+        start = check_image(start, owner, name="start").astype(image.dtype, copy=False)
+        check_same_shape(image, start, owner)
+    background = np.asarray(background, dtype=image.dtype)
+    if not (np.isfinite(background).all() and (background >= 0).all()):
+        raise InvalidParameterError(
+            f"The 'background' parameter of {owner} must be finite and not "
+            f"negative. Got minimum {background.min():.3g} instead."
+        )
+    return image, psf, np.broadcast_to(background, image.shape), start
