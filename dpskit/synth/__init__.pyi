@@ -1,6 +1,6 @@
 from .acquire import Simulated, ground_truth, optical_image, simulate
 from .camera import Camera
-from .pairs import TRAINING_KINDS, TrainingBatches, draw_structure
+from .pairs import TRAINING_KINDS, ImageBatches, TrainingBatches, draw_structure
 from .structures import (
     Emitters,
     actin_mesh,
@@ -22,6 +22,7 @@ __all__ = [
     "TRAINING_KINDS",
     "Camera",
     "Emitters",
+    "ImageBatches",
     "Simulated",
     "TrainingBatches",
     "actin_mesh",

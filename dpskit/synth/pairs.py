@@ -8,6 +8,7 @@ and comes with the channels that a guided network expects.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +19,7 @@ from dpskit._utils.fft import frequency_radius
 from dpskit._utils.transfer import airy_otf, gaussian_otf
 from dpskit.synth import structures
 
-__all__ = ["TRAINING_KINDS", "TrainingBatches", "draw_structure"]
+__all__ = ["TRAINING_KINDS", "ImageBatches", "TrainingBatches", "draw_structure"]
 
 TRAINING_KINDS = {
     "filaments": 0.17,
@@ -187,6 +188,46 @@ class TrainingBatches:
             share = np.exp(rng.uniform(np.log(0.02), np.log(0.5)))
             out = out + share * signal * plane / max(plane.mean(), 1e-12)
         return np.maximum(out, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageBatches:
+    """Batches of patches from a user's own images, without any truth.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (channels, height, width)
+        Network inputs on the canonical grid; those smaller than a patch are
+        mirrored to its size.
+    seed, batch_size, patch
+        As in `TrainingBatches`.
+
+    Examples
+    --------
+    >>> batch = ImageBatches([np.ones((5, 40, 50))], batch_size=2, patch=32)(0)
+    >>> batch["inputs"].shape
+    (2, 5, 32, 32)
+    """
+
+    images: Sequence[np.ndarray]
+    seed: int = 0
+    batch_size: int = 6
+    patch: int = 80
+
+    def __call__(self, step: int) -> dict[str, np.ndarray]:
+        """Return batch number `step` as float32 arrays."""
+        rng = np.random.default_rng([self.seed, step])
+        patches = [self._patch(rng) for _ in range(self.batch_size)]
+        return {"inputs": np.stack(patches).astype(np.float32)}
+
+    def _patch(self, rng: np.random.Generator) -> np.ndarray:
+        image = self.images[rng.integers(len(self.images))]
+        short = [(0, max(0, self.patch - n)) for n in image.shape[1:]]
+        image = np.pad(image, [(0, 0), *short], mode="symmetric")
+        y, x = (rng.integers(n - self.patch + 1) for n in image.shape[1:])
+        piece = image[:, y : y + self.patch, x : x + self.patch]
+        piece = np.rot90(piece, rng.integers(4), axes=(1, 2))
+        return piece[:, ::-1] if rng.random() < 0.5 else piece
 
 
 def _back(spectrum: np.ndarray, size: int) -> np.ndarray:

@@ -1,1 +1,5 @@
-"""dpskit.weights"""
+"""Networks that ship with the package, and files of your own."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

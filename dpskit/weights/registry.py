@@ -1,0 +1,205 @@
+"""Find, check, load and save weights: safetensors with a card in the header.
+
+A card says what the network is and where it comes from: configuration,
+training recipe, seed, data version, scores, licence and the SHA-256 of the
+tensors.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dpskit.exceptions import WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dpskit.nn import ResUDBPN
+
+__all__ = ["list_weights", "load_network", "read_card", "save_network"]
+
+_FOLDER = Path(__file__).parent
+
+
+def list_weights() -> list[str]:
+    """Return the names of the shipped weights.
+
+    Returns
+    -------
+    list of str
+        Each can be given as ``DPSDeblur(weights=name)``.
+
+    Examples
+    --------
+    >>> "compact" in list_weights()
+    True
+    """
+    return sorted(p.stem for p in _FOLDER.glob("*.safetensors"))
+
+
+def _find(weights: str | os.PathLike) -> Path:
+    shipped = _FOLDER / f"{weights}.safetensors"
+    if shipped.is_file() and os.path.basename(weights) == os.fspath(weights):
+        return shipped
+    path = Path(weights)
+    if path.suffix == ".safetensors" and path.is_file():
+        return path
+    raise WeightsError(
+        f"The 'weights' parameter must be one of {list_weights()} or the path of a "
+        f".safetensors file. Got {os.fspath(weights)!r} instead."
+    )
+
+
+def read_card(weights: str | os.PathLike) -> dict[str, Any]:
+    """Return the model card of weights without loading the network.
+
+    Parameters
+    ----------
+    weights : str or path
+        A shipped name or a ``.safetensors`` file.
+
+    Returns
+    -------
+    dict
+        The card, see the module's docstring.
+
+    Raises
+    ------
+    WeightsError
+        If there are no such weights or the file holds no card.
+
+    Examples
+    --------
+    >>> read_card("compact")["config"]["base_width"]
+    16
+    """
+    path = _find(weights)
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(min(length, 2**24)))
+        return json.loads(header["__metadata__"]["card"])
+    except (KeyError, ValueError, struct.error):
+        raise WeightsError(
+            f"The weights file {path.name} must hold a dpskit model card. "
+            "Got a damaged or foreign file; write it with save_network."
+        ) from None
+
+
+def load_network(weights: str | os.PathLike, device: str = "cpu") -> ResUDBPN:
+    """Return a network in evaluation mode; repeated calls share it.
+
+    Parameters
+    ----------
+    weights : str or path
+        A shipped name or a ``.safetensors`` file.
+    device : str, default="cpu"
+        See `dpskit.nn.resolve_device`.
+
+    Returns
+    -------
+    ResUDBPN
+        In float32, with its card as attribute ``card``.
+
+    Raises
+    ------
+    WeightsError
+        If there are no such weights, or the file is damaged.
+
+    Examples
+    --------
+    >>> load_network("compact").config.in_channels
+    5
+    """
+    path = _find(weights)
+    return _load(path, path.stat().st_mtime_ns, device)
+
+
+@functools.lru_cache(maxsize=8)
+def _load(path: Path, _modified: int, device: str) -> ResUDBPN:
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from dpskit.nn import NetworkConfig, ResUDBPN, resolve_device
+
+    card = read_card(path)
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise WeightsError(
+            f"The weights file {path.name} must be complete. Got {error}; copy it "
+            "again."
+        ) from None
+    if _digest(tensors) != card["sha256"]:
+        raise WeightsError(
+            f"The weights file {path.name} must match its SHA-256. Got other "
+            "tensors; copy it again."
+        )
+    net = ResUDBPN(NetworkConfig(**card["config"]))
+    net.load_state_dict({name: t.to(torch.float32) for name, t in tensors.items()})
+    net.card = card
+    net.to(resolve_device(device), memory_format=torch.channels_last)
+    return net.eval().requires_grad_(False)
+
+
+def save_network(
+    net: ResUDBPN, path: str | os.PathLike, card: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write a network in float16 with its card, whole or not at all.
+
+    Parameters
+    ----------
+    net : ResUDBPN
+        The network.
+    path : path
+        Where to write; the name should end in ``.safetensors``.
+    card : dict
+        JSON-able; ``config`` and ``sha256`` are added.
+
+    Returns
+    -------
+    dict
+        The card as written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from dpskit.nn import ResUDBPN
+    >>> file = os.path.join(tempfile.mkdtemp(), "mine.safetensors")
+    >>> card = save_network(ResUDBPN.from_preset("compact"), file, {"seed": 1})
+    >>> read_card(file)["seed"]
+    1
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    tensors = {
+        name: t.detach().to("cpu", torch.float16).contiguous()
+        for name, t in net.state_dict().items()
+    }
+    written = {**card, "config": asdict(net.config), "sha256": _digest(tensors)}
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        save_file(tensors, partial, metadata={"card": json.dumps(written)})
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return written
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
