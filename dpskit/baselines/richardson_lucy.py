@@ -69,8 +69,8 @@ def richardson_lucy(
         Weight of the total variation prior in [0, 0.1); 0.002 to 0.02 are
         usual. Larger values flatten noise and faint detail.
     stop : {"n_iter", "discrepancy"}, default="n_iter"
-        "discrepancy" ends earlier, once the residual falls to the noise that
-        is measured in the frequencies that the PSF does not pass.
+        "discrepancy" ends earlier, once the residual falls to the noise, which
+        is measured at the frequencies that the PSF does not pass.
     workers : int, optional
         Threads of the transforms; one by default.
 
@@ -198,10 +198,23 @@ def _check(
     if start is not None:
         start = check_image(start, owner, name="start").astype(image.dtype, copy=False)
         check_same_shape(image, start, owner)
+    return image, psf, _check_background(background, image, owner), start
+
+
+def _check_background(
+    background: float | ArrayLike, image: np.ndarray, owner: str
+) -> np.ndarray:
     background = np.asarray(background, dtype=image.dtype)
+    try:
+        spread = np.broadcast_to(background, image.shape)
+    except ValueError:
+        raise InvalidParameterError(
+            f"The 'background' parameter of {owner} must fit the shape of the "
+            f"image. Got shapes {background.shape} and {image.shape} instead."
+        ) from None
     if not (np.isfinite(background).all() and (background >= 0).all()):
         raise InvalidParameterError(
             f"The 'background' parameter of {owner} must be finite and not "
             f"negative. Got minimum {background.min():.3g} instead."
         )
-    return image, psf, np.broadcast_to(background, image.shape), start
+    return spread
