@@ -1,4 +1,4 @@
-from .fidelity import psnr
+from .fidelity import nrmse, pearson, psnr, spectral_signal_ratio
 from .fourier_ring import FRCResult, frc, frc_single
 from .resolution import (
     DecorrelationResult,
@@ -6,6 +6,7 @@ from .resolution import (
     decorrelation,
     local_resolution,
 )
+from .structure import gmsd, ms_ssim, ssim
 
 __all__ = [
     "DecorrelationResult",
@@ -14,6 +15,12 @@ __all__ = [
     "decorrelation",
     "frc",
     "frc_single",
+    "gmsd",
     "local_resolution",
+    "ms_ssim",
+    "nrmse",
+    "pearson",
     "psnr",
+    "spectral_signal_ratio",
+    "ssim",
 ]

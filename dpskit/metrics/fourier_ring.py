@@ -15,7 +15,7 @@ from scipy.signal.windows import tukey
 
 from dpskit._utils.params import Interval, Options, validate_params
 from dpskit._utils.validation import check_same_shape
-from dpskit.metrics._checks import check_plane, is_constant, nm_per_px
+from dpskit.metrics._common import check_plane, is_constant, nm_per_px
 
 __all__ = ["FRCResult", "frc", "frc_single"]
 

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import fft
 
 from dpskit._utils.params import Interval, validate_params
-from dpskit.metrics._checks import check_plane, is_constant, nm_per_px
+from dpskit.metrics._common import check_plane, is_constant, nm_per_px
 
 __all__ = [
     "DecorrelationResult",

@@ -1,7 +1,8 @@
-"""Checks of arguments that all metrics share."""
+"""Checks and small steps that all metrics share."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
@@ -10,7 +11,17 @@ import numpy as np
 from dpskit._utils.params import Interval, Matching, validate_params
 from dpskit._utils.validation import check_image, check_same_shape
 
-__all__ = ["check_pair", "check_plane", "is_constant", "nm_per_px"]
+__all__ = [
+    "DATA_RANGE",
+    "check_pair",
+    "check_plane",
+    "data_range_of",
+    "frame_mean",
+    "is_constant",
+    "nm_per_px",
+]
+
+DATA_RANGE = [None, Interval(Real, 0, np.inf, closed="neither")]
 
 _PIXEL_SIZE = [None, Interval(Real, 0, np.inf, closed="neither")]
 _PLANE = [Matching("of one plane, (height, width)", lambda shape: len(shape) == 2)]
@@ -44,3 +55,18 @@ def is_constant(image: np.ndarray) -> bool:
 def nm_per_px(pixel_size_nm: float | None) -> float:
     """Return the pixel size, NaN when it is unknown."""
     return np.nan if pixel_size_nm is None else float(pixel_size_nm)
+
+
+def data_range_of(reference: np.ndarray, data_range: float | None) -> float:
+    """Return the range given, else maximum minus minimum of the reference."""
+    return float(np.ptp(reference) if data_range is None else data_range)
+
+
+def frame_mean(
+    metric: Callable[[np.ndarray, np.ndarray], float],
+    reference: np.ndarray,
+    image: np.ndarray,
+) -> float:
+    """Average a metric of planes over all frames."""
+    frames = (a.reshape(-1, *a.shape[-2:]) for a in (reference, image))
+    return float(np.mean([metric(x, y) for x, y in zip(*frames, strict=True)]))
