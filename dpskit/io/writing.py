@@ -15,6 +15,7 @@ import numpy as np
 
 from dpskit._utils.params import Interval, validate_params
 from dpskit.exceptions import FileFormatError, InvalidParameterError
+from dpskit.io.image import Image
 
 __all__ = ["atomic_path", "imwrite"]
 
@@ -47,8 +48,9 @@ def imwrite(
         A name in ``.ome.tif`` gives OME-TIFF, any other ``.tif`` ImageJ's
         TIFF; dtypes, axes or sizes that ImageJ cannot hold give plain TIFF,
         and more than 4 GiB BigTIFF.
-    data : array-like of shape (..., height, width)
-        Real numbers, written in their own dtype (bool as uint8).
+    data : array-like of shape (..., height, width) or Image
+        Real numbers, written in their own dtype (bool as uint8). An `Image`
+        brings its own axes, pixel size and metadata.
     axes : str, optional
         One letter per axis, ending in "YX"; by default YX, TYX, TZYX or
         TZCYX.
@@ -81,6 +83,10 @@ def imwrite(
     >>> imwrite(path, np.zeros((8, 8), np.float32), pixel_size_nm=32.5)
     """
     path = Path(path)
+    if isinstance(data, Image):
+        axes = axes or data.axes
+        pixel_size_nm = pixel_size_nm or data.pixel_size_nm
+        metadata, data = data.metadata if metadata is None else metadata, data.data
     data = _check_data(data)
     axes = _check_axes(axes, data)
     validate_params(

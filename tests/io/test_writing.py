@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from dpskit.exceptions import FileFormatError, InvalidParameterError
-from dpskit.io import atomic_path, imread, imwrite, writing
+from dpskit.io import Image, atomic_path, imread, imwrite, writing
 
 DATA = np.random.default_rng(0).normal(100, 20, (2, 3, 16, 21)).astype(np.float32)
 NOTES = {"z_step_nm": 200.0, "frame_interval_s": 0.5, "description": "seen by hand"}
@@ -66,6 +66,18 @@ def test_channel_names_and_labels(tmp_path):
     labels = {"labels": ["first", "second"]}
     imwrite(tmp_path / "a.tif", DATA[:, 0], axes="TYX", metadata=labels)
     assert imread(tmp_path / "a.tif").metadata["labels"] == ["first", "second"]
+
+
+def test_an_image_brings_its_own_facts(tmp_path):
+    image = Image(DATA[:, 0], "CYX", 40.0, {"labels": ["a", "b"]})
+    imwrite(tmp_path / "a.tif", image)
+    copy = imread(tmp_path / "a.tif")
+    assert (copy.axes, copy.pixel_size_nm) == ("CYX", pytest.approx(40))
+    assert copy.metadata["labels"] == ["a", "b"]
+    imwrite(tmp_path / "b.tif", image, axes="ZYX", pixel_size_nm=20.0, metadata={})
+    other = imread(tmp_path / "b.tif")
+    assert (other.axes, other.pixel_size_nm) == ("ZYX", pytest.approx(20))
+    assert "labels" not in other.metadata
 
 
 def test_bool_is_written_as_uint8(tmp_path):

@@ -1,0 +1,1 @@
+"""The ``dpskit`` command: one module per sub-command."""

@@ -1,0 +1,113 @@
+"""Which files a command reads and writes, decided before anything runs."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Job", "UsageError", "find_images", "plan"]
+
+IMAGES = (".tif", ".tiff", ".png")
+TIFF = (".tif", ".tiff")
+MARK = "_dps"
+
+
+class UsageError(Exception):
+    """The command line asks for something that cannot be meant."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to read and the file its result goes to."""
+
+    source: Path
+    target: Path
+
+
+def find_images(patterns: Iterable[str]) -> list[Path]:
+    """Return the files that names, patterns and folders stand for.
+
+    A folder stands for the images directly in it, without results of
+    earlier runs (names in ``_dps.tif``). Files that were named are returned
+    whether they exist or not, so that each can fail by itself.
+
+    Raises
+    ------
+    UsageError
+        If a pattern or a folder holds no image.
+    """
+    found: list[Path] = []
+    for pattern in patterns:
+        if Path(pattern).is_dir():
+            files = [p for p in sorted(Path(pattern).iterdir()) if _is_input(p)]
+        elif glob.has_magic(pattern) and not Path(pattern).exists():
+            files = [Path(p) for p in sorted(glob.glob(pattern, recursive=True))]
+        else:
+            files = [Path(pattern)]
+        if not files:
+            raise UsageError(f"'{pattern}' holds no image ({', '.join(IMAGES)}).")
+        found += files
+    return list(dict.fromkeys(found))
+
+
+def _is_input(path: Path) -> bool:
+    suffixed = path.suffix.lower() in IMAGES and not path.name.startswith(".")
+    return suffixed and path.is_file() and not stem(path).endswith(MARK)
+
+
+def stem(path: Path) -> str:
+    """Return the name without ``.tif`` or ``.ome.tif``.
+
+    Examples
+    --------
+    >>> stem(Path("cells/a.ome.tif")), stem(Path("b.v2.tif"))
+    ('a', 'b.v2')
+    """
+    name = path.stem if path.suffix.lower() in IMAGES else path.name
+    return name[:-4] if name.lower().endswith(".ome") else name
+
+
+def plan(sources: list[Path], output: str) -> list[Job]:
+    """Pair each file with its result.
+
+    One file and a name in ``.tif`` give that name; everything else gives
+    ``<stem>_dps.tif`` in the folder `output`.
+
+    Raises
+    ------
+    UsageError
+        If several files would go to one result, or a result would replace
+        the file it is made from.
+    """
+    out = Path(output)
+    named = out.suffix.lower() in TIFF and not out.is_dir()
+    if named and len(sources) > 1:
+        raise UsageError(
+            f"{len(sources)} files cannot go to the one file '{output}'; name a folder."
+        )
+    pictures = (*IMAGES, ".jpg", ".jpeg")
+    if not named and out.suffix.lower() in pictures and not out.is_dir():
+        raise UsageError(f"results are TIFF files; got the name '{output}'.")
+    if not named and out.is_file():
+        raise UsageError(f"'{output}' is a file; name a folder or a .tif file.")
+    if named:
+        jobs = [Job(sources[0], out)]
+    else:
+        jobs = [Job(path, out / f"{stem(path)}{MARK}.tif") for path in sources]
+    _check_distinct(jobs)
+    return jobs
+
+
+def _check_distinct(jobs: list[Job]) -> None:
+    by_target: dict[Path, Path] = {}
+    for job in jobs:
+        if job.source.resolve() == job.target.resolve():
+            raise UsageError(f"'{job.source}' cannot be its own result.")
+        first = by_target.setdefault(job.target.resolve(), job.source)
+        if first != job.source:
+            raise UsageError(
+                f"'{first}' and '{job.source}' would both become '{job.target}'; "
+                "run them with different folders."
+            )

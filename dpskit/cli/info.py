@@ -1,0 +1,117 @@
+"""``dpskit info``: what a file says, and what its image shows."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from math import isnan
+from typing import Any
+
+import numpy as np
+
+from dpskit.cli._files import find_images
+from dpskit.exceptions import DpskitError
+
+__all__ = ["add_parser"]
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "info",
+        help="print axes, pixel size, resolution and photon level of images",
+        description="Print what a file says about its image, and what the image shows "
+        "about itself: resolution and width of the PSF, measured on the first plane.",
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "inputs", nargs="+", metavar="FILE", help="images, folders or patterns"
+    )
+    parser.add_argument(
+        "--pixel-size-nm", type=float, metavar="NM", help="wins over the file's"
+    )
+    parser.add_argument(
+        "--gain",
+        type=float,
+        metavar="E",
+        help="electrons per grey value; prints the photon level",
+    )
+    parser.add_argument(
+        "--offset",
+        type=float,
+        metavar="GREY",
+        help="grey value without light (default: the 0.1 %% quantile)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print every file and return the exit code."""
+    failed = 0
+    for path in find_images(args.inputs):
+        try:
+            _print(path, args)
+        except (DpskitError, OSError) as error:
+            failed += 1
+            print(f"{path}: {error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _print(path: Any, args: argparse.Namespace) -> None:
+    from dpskit.io import imread
+
+    image = imread(path)
+    print(path)
+    for name, value in _lines(image, args):
+        print(f"  {name:11s} {value}")
+
+
+def _lines(image: Any, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    pixel_size_nm = args.pixel_size_nm or image.pixel_size_nm
+    plane = np.asarray(image.data[(0,) * (image.data.ndim - 2)])
+    yield "format", image.metadata["format"]
+    yield "axes", image.axes
+    yield "shape", " x ".join(map(str, image.shape))
+    yield "dtype", str(image.dtype)
+    yield "values", f"{image.data.min():g} to {image.data.max():g}"
+    yield (
+        "pixel size",
+        f"{pixel_size_nm:.4g} nm" if pixel_size_nm else "not in the file",
+    )
+    yield "resolution", _resolution(plane, pixel_size_nm)
+    yield "PSF width", _width(plane, pixel_size_nm)
+    if args.gain is not None:
+        yield "photons", _photons(plane, args.gain, args.offset)
+
+
+def _resolution(plane: np.ndarray, pixel_size_nm: float | None) -> str:
+    from dpskit.metrics import decorrelation
+
+    found = decorrelation(plane, pixel_size_nm=pixel_size_nm)
+    if isnan(found.resolution_px):
+        return f"none, because {found.reason}"
+    return _length(found.resolution_px, pixel_size_nm) + " (decorrelation analysis)"
+
+
+def _width(plane: np.ndarray, pixel_size_nm: float | None) -> str:
+    from dpskit.preprocessing import estimate_fwhm
+
+    found = estimate_fwhm(plane)
+    if isnan(found.fwhm_px):
+        return f"not estimated, because {found.reason}"
+    return f"FWHM {_length(found.fwhm_px, pixel_size_nm)}, +- {found.std_px:.2g} px"
+
+
+def _length(px: float, pixel_size_nm: float | None) -> str:
+    nm = f" = {px * pixel_size_nm:.0f} nm" if pixel_size_nm else ""
+    return f"{px:.2f} px{nm}"
+
+
+def _photons(plane: np.ndarray, gain: float, offset: float | None) -> str:
+    dark = float(np.quantile(plane, 0.001)) if offset is None else offset
+    mean = gain * (float(plane.mean(dtype=np.float64)) - dark)
+    bright = gain * (float(np.quantile(plane, 0.999)) - dark)
+    return (
+        f"{mean:.3g} per pixel on average, {bright:.3g} in the brightest "
+        f"(gain {gain:g}, dark level {dark:g})"
+    )

@@ -1,0 +1,87 @@
+"""Entry of the ``dpskit`` command: parse, run, turn errors into one line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from dpskit import __version__
+from dpskit.cli import deblur, demo, info, train, weights
+from dpskit.cli._files import UsageError
+from dpskit.exceptions import DpskitError, DpskitWarning, InvalidParameterError
+
+__all__ = ["main"]
+
+COMMANDS = (deblur, demo, info, train, weights)
+EPILOG = """\
+exit codes: 0 all went well, 1 a file failed, 2 the command line is wrong
+
+examples:
+  dpskit demo
+  dpskit deblur cell.tif cell_dps.tif
+  dpskit deblur "day1/*.tif" day2 results --na 1.4 --wavelength-nm 525
+  dpskit info cell.tif --gain 0.45
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one ``dpskit`` command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; those of the process by
+        default.
+
+    Returns
+    -------
+    int
+        Exit code: 0 all went well, 1 a file failed, 2 wrong usage.
+
+    Examples
+    --------
+    >>> main(["info", "no_such_file.tif"])
+    1
+    """
+    args = _parser().parse_args(argv)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DpskitWarning)
+        warnings.showwarning = _show_warning
+        try:
+            return args.run(args)
+        except (UsageError, InvalidParameterError) as error:
+            return _complain(args, error, 2)
+        except (DpskitError, OSError) as error:
+            return _complain(args, error, 1)
+        except KeyboardInterrupt:
+            return _complain(args, "stopped; files already written are whole.", 130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dpskit",
+        description="Extend the resolution of fluorescence microscopy images.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"dpskit {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for module in COMMANDS:
+        module.add_parser(commands)
+    return parser
+
+
+def _complain(args: argparse.Namespace, error: Any, code: int) -> int:
+    print(f"dpskit {args.command}: {error}", file=sys.stderr)
+    return code
+
+
+def _show_warning(message: Any, category: Any, *place: Any) -> None:
+    ours = issubclass(category, DpskitWarning)
+    text = f"note: {message}\n"
+    sys.stderr.write(
+        text if ours else warnings.formatwarning(message, category, *place[:2])
+    )

@@ -1,0 +1,134 @@
+"""``dpskit train``: a network from simulated images alone."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dpskit.cli._files import UsageError
+
+__all__ = ["add_parser"]
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "train",
+        help="train a network on simulated images",
+        description="Train a network on simulated images and write its weights. The "
+        "run keeps a checkpoint beside them and goes on from it with --resume, "
+        "exactly as if it had never stopped.",
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--out", required=True, metavar="FILE", help="weights to write, .safetensors"
+    )
+    parser.add_argument(
+        "--preset", choices=("compact", "base", "paper"), default="compact"
+    )
+    parser.add_argument("--objective", choices=("hybrid", "paper"), default="hybrid")
+    parser.add_argument("--steps", type=int, default=20_000, help="default: 20000")
+    parser.add_argument(
+        "--batch-size", type=int, default=6, metavar="N", help="default: 6"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the weights and the images; default: 0"
+    )
+    parser.add_argument(
+        "--initial", metavar="WEIGHTS", help="weights to start from, by name or file"
+    )
+    parser.add_argument(
+        "--precision", choices=("float32", "bfloat16"), default="float32"
+    )
+    parser.add_argument("--device", default="auto", help="auto (default), cpu or cuda")
+    parser.add_argument(
+        "--checkpoint-every", type=int, default=500, metavar="N", help="default: 500"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the checkpoint"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace weights and checkpoint"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, write the weights and return the exit code."""
+    out, checkpoint = _paths(args)
+    from dataclasses import asdict
+
+    from dpskit import __version__
+    from dpskit.nn import PRESETS, TrainingOptions, resolve_device, train
+    from dpskit.synth import TrainingBatches
+    from dpskit.weights import load_network, save_network
+
+    config = PRESETS[args.preset]
+    guided = {} if config.in_channels > 1 else {"strengths": ()}
+    options = TrainingOptions(
+        steps=args.steps,
+        objective=args.objective,
+        precision=args.precision,
+        checkpoint_every=args.checkpoint_every,
+        seed=args.seed,
+    )
+    batches = TrainingBatches(args.seed, args.batch_size, **guided)
+    initial = load_network(args.initial).state_dict() if args.initial else None
+    with _progress(options.steps, args.quiet) as report:
+        net, history = train(
+            config,
+            batches,
+            options,
+            checkpoint=checkpoint,
+            initial=initial,
+            device=resolve_device(args.device),
+            report=report,
+        )
+    card = {
+        "name": out.stem,
+        "preset": args.preset,
+        "training": asdict(options),
+        "data": asdict(batches),
+        "history": {"step": history.step, "loss": history.loss},
+        "dpskit": __version__,
+    }
+    save_network(net, out, card)
+    if not args.quiet:
+        print(f"{out}: {args.preset}, {options.steps} steps, seed {args.seed}")
+    return 0
+
+
+def _paths(args: argparse.Namespace) -> tuple[Path, Path]:
+    """Return the files of weights and checkpoint, allowed to be written."""
+    out = Path(args.out)
+    checkpoint = out.with_suffix(".checkpoint.pt")
+    if out.suffix != ".safetensors":
+        raise UsageError(f"--out must end in .safetensors; got '{out}'.")
+    if args.resume and not checkpoint.exists():
+        raise FileNotFoundError(
+            f"There is no checkpoint '{checkpoint}' to resume from."
+        )
+    if not args.resume and not args.overwrite:
+        for path in filter(Path.exists, (out, checkpoint)):
+            raise FileExistsError(
+                f"'{path}' exists; add --resume to go on or --overwrite to start again."
+            )
+    if not args.resume:
+        checkpoint.unlink(missing_ok=True)
+    return out, checkpoint
+
+
+@contextmanager
+def _progress(steps: int, quiet: bool) -> Iterator[Callable[[int, float], None]]:
+    from tqdm.auto import tqdm
+
+    with tqdm(total=steps, unit="step", disable=quiet) as bar:
+
+        def report(step: int, loss: float) -> None:
+            bar.set_postfix(loss=f"{loss:.4f}")
+            bar.update(step - bar.n)
+
+        yield report

@@ -1,0 +1,80 @@
+"""Inputs, patterns and predictable names."""
+
+from pathlib import Path
+
+import pytest
+
+from dpskit.cli._files import Job, UsageError, find_images, plan
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.tif", "a.ome.tif", "c.PNG", "old_dps.tif", ".hidden.tif", "n.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "sub.tif").mkdir()
+    return tmp_path
+
+
+def test_folder_without_results_and_others(folder):
+    names = [path.name for path in find_images([str(folder)])]
+    assert names == ["a.ome.tif", "b.tif", "c.PNG"]
+
+
+def test_pattern_and_name_come_once(folder):
+    found = find_images([str(folder / "b.tif"), str(folder / "[ab]*.tif")])
+    assert [path.name for path in found] == ["b.tif", "a.ome.tif"]
+
+
+def test_brackets_in_a_real_name(tmp_path):
+    (tmp_path / "cell[1].tif").touch()
+    assert find_images([str(tmp_path / "cell[1].tif")]) == [tmp_path / "cell[1].tif"]
+
+
+@pytest.mark.parametrize("pattern", ["none*.tif", "empty"])
+def test_nothing_found(tmp_path, pattern):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="holds no image"):
+        find_images([str(tmp_path / pattern)])
+
+
+def test_one_file_to_a_name(tmp_path):
+    assert plan([Path("a.tif")], "b.tif") == [Job(Path("a.tif"), Path("b.tif"))]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("a.tif", "a_dps.tif"),
+        ("x/b.ome.tif", "b_dps.tif"),
+        ("c.v2.png", "c.v2_dps.tif"),
+    ],
+)
+def test_names_in_a_folder(tmp_path, source, target):
+    assert plan([Path(source)], str(tmp_path))[0].target == tmp_path / target
+
+
+def test_folder_that_looks_like_a_file(tmp_path):
+    (tmp_path / "run.tif").mkdir()
+    jobs = plan([Path("a.tif"), Path("b.tif")], str(tmp_path / "run.tif"))
+    assert jobs[1].target == tmp_path / "run.tif" / "b_dps.tif"
+
+
+@pytest.mark.parametrize(
+    ("sources", "output", "words"),
+    [
+        (["a.tif", "b.tif"], "out.tif", "2 files cannot go to the one file"),
+        (["a.tif"], "out.png", "results are TIFF files"),
+        (["x/a.tif", "y/a.tif"], "out", "would both become"),
+        (["a.tif", "a.ome.tif"], "out", "would both become"),
+        (["a.tif"], "./a.tif", "cannot be its own result"),
+    ],
+)
+def test_plans_that_cannot_be_meant(sources, output, words):
+    with pytest.raises(UsageError, match=words):
+        plan([Path(source) for source in sources], output)
+
+
+def test_output_folder_is_a_file(tmp_path):
+    (tmp_path / "notes").touch()
+    with pytest.raises(UsageError, match="is a file"):
+        plan([Path("a.tif")], str(tmp_path / "notes"))

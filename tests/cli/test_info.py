@@ -1,0 +1,64 @@
+"""What ``dpskit info`` prints."""
+
+import numpy as np
+import pytest
+
+from dpskit.cli.main import main
+from dpskit.io import imwrite
+from dpskit.metrics import decorrelation
+
+
+@pytest.fixture
+def image():
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(0)
+    light = gaussian_filter((rng.random((128, 128)) < 0.02) * 4e4, 1.6, mode="wrap")
+    return (rng.poisson(light) + 100).astype(np.uint16)
+
+
+def test_facts_of_a_file(tmp_path, image, capsys):
+    path = tmp_path / "a.tif"
+    imwrite(path, np.stack([image, image]), axes="ZYX", pixel_size_nm=65)
+    assert main(["info", str(path)]) == 0
+    lines = dict(
+        line.split(None, 1) for line in capsys.readouterr().out.splitlines()[1:]
+    )
+    assert lines["format"] == "ImageJ TIFF"
+    assert lines["axes"] == "ZYX"
+    assert lines["shape"] == "2 x 128 x 128"
+    assert lines["dtype"] == "uint16"
+    assert lines["pixel"].split() == ["size", "65", "nm"]
+    measured = decorrelation(image, pixel_size_nm=65)
+    assert f"{measured.resolution_px:.2f} px" in lines["resolution"]
+    assert f"{measured.resolution_nm:.0f} nm" in lines["resolution"]
+    assert "FWHM" in lines["PSF"]
+    assert "photons" not in lines
+
+
+def test_photons_follow_from_gain_and_offset(tmp_path, image, capsys):
+    imwrite(tmp_path / "a.tif", image)
+    arguments = ["info", str(tmp_path / "a.tif"), "--gain", "2", "--offset", "100"]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert f"{2 * (image.mean() - 100):.3g} per pixel on average" in out
+    assert f"{2 * (np.quantile(image, 0.999) - 100):.3g} in the brightest" in out
+    assert "pixel size  not in the file" in out
+
+
+def test_constant_image_has_a_reason(tmp_path, capsys):
+    imwrite(tmp_path / "a.tif", np.full((64, 64), 7, np.uint8))
+    assert main(["info", str(tmp_path / "a.tif")]) == 0
+    out = capsys.readouterr().out
+    assert "resolution  none, because the image is constant" in out
+    assert "not estimated, because" in out
+
+
+def test_one_bad_file_does_not_hide_the_others(tmp_path, image, capsys):
+    imwrite(tmp_path / "b.tif", image)
+    (tmp_path / "a.tif").write_text("not an image")
+    assert main(["info", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert "b.tif" in said.out
+    assert "a.tif" in said.err
+    assert said.err.count("\n") == 1

@@ -1,0 +1,56 @@
+"""Exit codes, help and errors of the command as a whole."""
+
+import subprocess
+import sys
+
+import pytest
+
+from dpskit import __version__
+from dpskit.cli.main import COMMANDS, main
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"dpskit {__version__}\n"
+
+
+@pytest.mark.parametrize("command", [m.__name__.split(".")[-1] for m in COMMANDS])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: dpskit {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["sharpen"], ["deblur", "a.tif"], ["deblur", "a", "b", "--grid", "fine"]],
+)
+def test_wrong_usage_is_2(arguments):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from dpskit.cli.main import main\n"
+        "try:\n    main(['deblur', '--help'])\n"
+        "except SystemExit:\n    pass\n"
+        "heavy = {'torch', 'matplotlib', 'scipy', 'sklearn', 'numba', 'tifffile'}\n"
+        "print('loaded:', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "loaded: []", done.stderr
+
+
+def test_keyboard_interrupt(monkeypatch, capsys):
+    def stop(names):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dpskit.cli.info.find_images", stop)
+    assert main(["info", "a.tif"]) == 130
+    assert "stopped" in capsys.readouterr().err

@@ -1,0 +1,79 @@
+"""``dpskit train`` and ``dpskit weights``, a few steps only."""
+
+import json
+
+import pytest
+
+from dpskit.cli.main import main
+from dpskit.synth import TrainingBatches
+from dpskit.weights import list_weights, load_network, read_card
+
+SHORT = ["--batch-size", "1", "--quiet", "--device", "cpu"]
+
+
+def train(out, *arguments):
+    return main(["train", "--out", str(out), *SHORT, *arguments])
+
+
+def test_training_writes_weights_with_a_card(tmp_path):
+    out = tmp_path / "mine.safetensors"
+    assert train(out, "--steps", "2", "--seed", "5") == 0
+    card = read_card(out)
+    assert card["training"]["steps"] == 2
+    assert card["training"]["seed"] == card["data"]["seed"] == 5
+    assert load_network(out).config.in_channels == 5
+
+
+def test_existing_weights_and_checkpoint_stay(tmp_path, capsys):
+    out = tmp_path / "mine.safetensors"
+    checkpoint = tmp_path / "mine.checkpoint.pt"
+    checkpoint.write_text("mine")
+    assert train(out, "--steps", "1") == 1
+    assert checkpoint.read_text() == "mine"
+    assert "add --resume to go on or --overwrite" in capsys.readouterr().err
+    checkpoint.unlink()
+    assert train(out, "--steps", "1", "--resume") == 1
+    assert "no checkpoint" in capsys.readouterr().err
+
+
+def test_resume_equals_one_run(tmp_path, monkeypatch):
+    """Interrupted at step 3 as by Ctrl-C, then resumed: the same weights."""
+    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    steps = ["--steps", "4", "--checkpoint-every", "1"]
+    assert train(whole, *steps) == 0
+
+    def stop_at_3(batches, step):
+        if step == 3:
+            raise KeyboardInterrupt
+        return picture(batches, step)
+
+    picture = TrainingBatches.__call__
+    monkeypatch.setattr(TrainingBatches, "__call__", stop_at_3)
+    assert train(parts, *steps) == 130
+    assert not parts.exists()
+    monkeypatch.undo()
+    assert train(parts, *steps, "--resume") == 0
+    assert read_card(parts)["sha256"] == read_card(whole)["sha256"]
+
+
+def test_wrong_usage(tmp_path, capsys):
+    assert main(["train", "--out", str(tmp_path / "a.pt")]) == 2
+    assert train(tmp_path / "a.safetensors", "--steps", "0") == 2
+    assert "'steps' parameter of TrainingOptions" in capsys.readouterr().err
+
+
+def test_weights_are_listed(capsys):
+    assert main(["weights"]) == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert listed == list_weights()
+
+
+@pytest.mark.parametrize("name", list_weights())
+def test_card_is_json(name, capsys):
+    assert main(["weights", name]) == 0
+    assert json.loads(capsys.readouterr().out) == read_card(name)
+
+
+def test_unknown_weights(capsys):
+    assert main(["weights", "none_such"]) == 1
+    assert "'none_such'" in capsys.readouterr().err
