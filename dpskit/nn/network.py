@@ -79,7 +79,7 @@ class NetworkConfig:
 _COMPACT = {"kernel_size": 4, "skip": "add", "bridge_factor": 1, "bias": False}
 PRESETS = {
     "paper": NetworkConfig(),
-    "base": NetworkConfig(base_width=28, residual=True, in_channels=5, **_COMPACT),
+    "base": NetworkConfig(base_width=24, residual=True, in_channels=5, **_COMPACT),
     "compact": NetworkConfig(base_width=16, residual=True, in_channels=5, **_COMPACT),
 }
 

@@ -1,0 +1,1 @@
+"""Measurements: quality against peers, and speed as ratios to them."""

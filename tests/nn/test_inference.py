@@ -1,0 +1,87 @@
+"""Tiles, guides and devices."""
+
+import numpy as np
+import pytest
+import torch
+
+from dpskit._utils.transfer import airy_otf
+from dpskit.exceptions import InvalidParameterError
+from dpskit.nn import NetworkConfig, ResUDBPN, guide_channels, predict, resolve_device
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    config = NetworkConfig(
+        base_width=4, n_scales=2, kernel_size=4, skip="add", bridge_factor=1
+    )
+    return ResUDBPN(config).eval()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (17, 23), (40, 33)])
+def test_any_size_works(net, shape, rng):
+    out = predict(net, rng.random((1, *shape), dtype=np.float32))
+    assert out.shape == shape
+    assert np.isfinite(out).all()
+
+
+def test_tiles_with_the_full_receptive_field_equal_the_whole(net, rng):
+    """Two scales, kernels of 4: a halo of 64 px holds the receptive field."""
+    image = rng.random((1, 230, 190), dtype=np.float32)
+    whole = predict(net, image, tile_size=None)
+    tiled = predict(net, image, tile_size=160, halo_px=64)
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+def test_tiles_without_halo_differ(net, rng):
+    image = rng.random((1, 128, 128), dtype=np.float32)
+    whole = predict(net, image, tile_size=None)
+    tiled = predict(net, image, tile_size=64, halo_px=0)
+    assert np.abs(tiled - whole).max() > 1e-3
+
+
+def test_tile_size_bounds_what_the_network_sees(net, rng):
+    seen = []
+    hook = net.head.register_forward_hook(lambda m, i, o: seen.append(o.shape[-2:]))
+    predict(net, rng.random((1, 300, 200), dtype=np.float32), tile_size=64, halo_px=16)
+    hook.remove()
+    assert max(max(s) for s in seen) <= 64
+    assert len(seen) > 4
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_is_close(net, rng, precision):
+    image = rng.random((1, 64, 64), dtype=np.float32)
+    full = predict(net, image)
+    half = predict(net, image, precision=precision)
+    assert np.abs(half - full).max() < 0.05 * np.abs(full).max()
+
+
+def test_guides_are_wiener_inverses(rng):
+    """Closed form for a cosine, an eigenvector of every symmetric blur."""
+    n, order = 64, 6
+    wave = np.cos(np.pi * order * (np.arange(n) + 0.5) / n) * np.ones((n, 1))
+    h = airy_otf(order / (2 * n), 3.5)
+    guides = guide_channels(wave, 3.5, (0.1, 1e-3))
+    for guide, strength in zip(guides[1:], (0.1, 1e-3), strict=True):
+        np.testing.assert_allclose(guide, wave * h / (h**2 + strength), atol=1e-5)
+
+
+def test_unknown_device_is_one_sentence():
+    with pytest.raises(InvalidParameterError, match="Got 'warp' instead"):
+        resolve_device("warp")
+
+
+def test_auto_device_exists():
+    wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    assert resolve_device("auto").type == wanted
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cpu_and_gpu_agree(net, rng):
+    image = rng.random((1, 64, 64), dtype=np.float32)
+    cpu = predict(net, image)
+    gpu = predict(net.to("cuda"), image, precision="float32")
+    net.to("cpu")
+    np.testing.assert_allclose(gpu, cpu, atol=1e-3)
