@@ -161,9 +161,8 @@ class TrainingBatches:
         ]
         truth = np.sum(parts, axis=0)
         truth = np.rot90(truth, rng.integers(4))
-        if truth[self.margin : -self.margin, self.margin : -self.margin].max() <= 0:
-            return self._truth(size, rng)
-        return truth
+        seen = slice(self.margin, size - self.margin)
+        return truth if truth[seen, seen].max() > 0 else self._truth(size, rng)
 
     def _background(
         self,

@@ -62,7 +62,7 @@ def test_residual_network_starts_as_the_image():
 def test_output_is_leaky_in_training_only():
     net = build("compact")
     x = -torch.ones(1, 5, 16, 16)
-    assert float(net.train()(x).max()) == pytest.approx(-0.1)
+    assert net.train()(x).max().item() == pytest.approx(-0.1)
     assert net.eval()(x).max() == 0
 
 

@@ -1,0 +1,72 @@
+"""Training pictures: reproducible, consistent with their truth."""
+
+import numpy as np
+import pytest
+
+from dpskit._utils.fft import frequency_radius
+from dpskit._utils.transfer import airy_otf
+from dpskit.synth import TRAINING_KINDS, ImageBatches, TrainingBatches, draw_structure
+
+NEVER_TRAINED = {"er_network", "siemens_star", "line_pairs"}
+
+
+def test_batch_depends_on_seed_and_step_alone():
+    a, b = TrainingBatches(seed=4, patch=32), TrainingBatches(seed=4, patch=32)
+    a(0)
+    for key, value in a(7).items():
+        np.testing.assert_array_equal(value, b(7)[key])
+    assert not np.array_equal(a(7)["inputs"], a(8)["inputs"])
+    assert not np.array_equal(
+        a(7)["inputs"], TrainingBatches(seed=5, patch=32)(7)["inputs"]
+    )
+
+
+def test_benchmark_kinds_are_never_trained():
+    assert not NEVER_TRAINED & set(TRAINING_KINDS)
+    assert sum(TRAINING_KINDS.values()) == pytest.approx(1)
+
+
+def test_clean_image_is_nearly_the_blurred_truth():
+    """The true PSF is broader or narrower than the canonical one, not other."""
+    batch = TrainingBatches(seed=2, batch_size=8, patch=64)(0)
+    otf = airy_otf(frequency_radius((64, 64)), 3.5)
+    for truth, clean in zip(batch["truth"], batch["clean"], strict=True):
+        again = np.fft.irfft2(np.fft.rfft2(truth) * otf, (64, 64))
+        inner = (slice(12, -12),) * 2
+        assert np.corrcoef(again[inner].ravel(), clean[inner].ravel())[0, 1] > 0.9
+
+
+def test_first_channel_is_the_image_and_the_others_its_inverses():
+    batch = TrainingBatches(seed=2, batch_size=2, patch=96, margin=0)(1)
+    otf = airy_otf(frequency_radius((96, 96)), 3.5)
+    for image, *guides in batch["inputs"].astype(float):
+        for guide, k in zip(guides, (1e-1, 1e-2, 1e-3, 1e-4), strict=True):
+            spectrum = np.fft.rfft2(image) * otf / (otf**2 + k)
+            expected = np.fft.irfft2(spectrum, image.shape)
+            np.testing.assert_allclose(guide, expected, atol=1e-3 * guide.std())
+
+
+def test_haze_is_in_its_share_of_pictures():
+    def excess(haze):
+        batches = TrainingBatches(seed=6, batch_size=30, patch=32, haze=haze)
+        batch = batches(0)
+        return np.mean(batch["inputs"][:, 0] - batch["clean"])
+
+    assert excess(1.0) > excess(0.0) + 0.01
+
+
+@pytest.mark.parametrize("kind", sorted(TRAINING_KINDS))
+def test_drawn_structure_peaks_at_one(kind, rng):
+    truth = draw_structure(kind, 48, 40.0, rng)
+    assert truth.shape == (48, 48)
+    assert truth.max() == pytest.approx(1)
+    assert truth.min() >= 0
+
+
+def test_own_images_are_cut_into_patches(rng):
+    images = [rng.random((5, 50, 70)), rng.random((5, 20, 90))]
+    batch = ImageBatches(images, seed=1, batch_size=4, patch=32)(0)
+    assert batch["inputs"].shape == (4, 5, 32, 32)
+    assert set(np.unique(batch["inputs"])) <= set(
+        np.concatenate([i.ravel() for i in images]).astype(np.float32)
+    )
