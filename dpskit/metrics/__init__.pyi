@@ -1,3 +1,4 @@
+from .artefacts import ErrorMapResult, error_map
 from .fidelity import nrmse, pearson, psnr, spectral_signal_ratio
 from .fourier_ring import FRCResult, frc, frc_single
 from .resolution import (
@@ -7,12 +8,16 @@ from .resolution import (
     local_resolution,
 )
 from .structure import gmsd, ms_ssim, ssim
+from .table import METRICS
 
 __all__ = [
+    "METRICS",
     "DecorrelationResult",
+    "ErrorMapResult",
     "FRCResult",
     "LocalResolutionResult",
     "decorrelation",
+    "error_map",
     "frc",
     "frc_single",
     "gmsd",
