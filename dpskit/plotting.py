@@ -160,23 +160,21 @@ def _frame(ax: Axes, window: tuple[int, int, int]) -> None:
 
 def _scale_bar(ax: Axes, shape: tuple[int, ...], pixel_size_nm: float) -> None:
     from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
 
     height, width = shape
     length_nm = _round_length(width * pixel_size_nm / 4)
     length = length_nm / pixel_size_nm
     left, top = 0.95 * width - length, 0.93 * height
-    ax.add_patch(Rectangle((left, top), length, 0.015 * height, color="white", lw=0))
+    outline = [withStroke(linewidth=2, foreground="black")]
+    bar = Rectangle((left, top), length, 0.015 * height, color="white", lw=0)
+    ax.add_patch(bar).set_path_effects(outline)
     micro = length_nm >= 1000
     label = f"{length_nm / 1000:g} µm" if micro else f"{length_nm:g} nm"
-    ax.text(
-        left + length / 2,
-        top,
-        label,
-        color="white",
-        fontsize=8,
-        ha="center",
-        va="bottom",
+    text = ax.text(
+        left + length / 2, top, label, color="white", ha="center", va="bottom"
     )
+    text.set(fontsize=8, path_effects=outline)
 
 
 def _round_length(largest: float) -> float:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "demo_image"]
 
 FIGURE = "dpskit-demo.png"
-PIXEL_SIZE_NM = 65.0
+PIXEL_SIZE_NM = 45.0
 PIXELS = 256
 PHOTONS = 500.0
 SEED = 71
