@@ -1,0 +1,4 @@
+from .models import airy, gaussian
+from .optics import Optics
+
+__all__ = ["Optics", "airy", "gaussian"]
