@@ -13,6 +13,7 @@ from dpskit._utils.validation import check_image, check_same_shape
 
 __all__ = [
     "DATA_RANGE",
+    "PIXEL_SIZE",
     "check_pair",
     "check_plane",
     "data_range_of",
@@ -23,7 +24,7 @@ __all__ = [
 
 DATA_RANGE = [None, Interval(Real, 0, np.inf, closed="neither")]
 
-_PIXEL_SIZE = [None, Interval(Real, 0, np.inf, closed="neither")]
+PIXEL_SIZE = [None, Interval(Real, 0, np.inf, closed="neither")]
 _PLANE = [Matching("of one plane, (height, width)", lambda shape: len(shape) == 2)]
 
 
@@ -34,7 +35,7 @@ def check_plane(
     image = check_image(image, owner, name=name)
     params = {f"{name}.shape": image.shape, "pixel_size_nm": pixel_size_nm}
     validate_params(
-        {f"{name}.shape": _PLANE, "pixel_size_nm": _PIXEL_SIZE}, params, owner
+        {f"{name}.shape": _PLANE, "pixel_size_nm": PIXEL_SIZE}, params, owner
     )
     return image
 
