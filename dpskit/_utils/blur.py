@@ -65,7 +65,8 @@ class MirrorBlur:
         self.axes = tuple(range(-psf.ndim, 0))
         self.workers = workers
         twice = tuple(2 * n for n in shape)
-        self.grid = twice if exact else fft_shape(shape, psf.shape)
+        margin = tuple(min(n, n // 2 + 16) for n in psf.shape)
+        self.grid = twice if exact else fft_shape(shape, margin)
         wide = math.prod(self.grid) > 2 * math.prod(shape)
         self.cosine = wide and is_symmetric(psf)
         if self.cosine:

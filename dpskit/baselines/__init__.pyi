@@ -1,3 +1,10 @@
-from .richardson_lucy import richardson_lucy, richardson_lucy_path
+from .richardson_lucy import RichardsonLucy, richardson_lucy, richardson_lucy_path
+from .wiener import Wiener, wiener
 
-__all__ = ["richardson_lucy", "richardson_lucy_path"]
+__all__ = [
+    "RichardsonLucy",
+    "Wiener",
+    "richardson_lucy",
+    "richardson_lucy_path",
+    "wiener",
+]

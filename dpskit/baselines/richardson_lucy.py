@@ -12,10 +12,12 @@ from numpy.typing import ArrayLike
 
 from dpskit._utils.params import Interval, Matching, Options, validate_params
 from dpskit._utils.validation import check_image, check_psf, check_same_shape
+from dpskit.baselines._estimator import PSF_RULES, BlurTransformer
 from dpskit.baselines._poisson import PoissonModel
 from dpskit.exceptions import InvalidParameterError
+from dpskit.psf import Optics
 
-__all__ = ["richardson_lucy", "richardson_lucy_path"]
+__all__ = ["RichardsonLucy", "richardson_lucy", "richardson_lucy_path"]
 
 _COUNT = Interval(Integral, 1, math.inf)
 _RULES: dict[str, list[Any]] = {
@@ -179,6 +181,100 @@ def richardson_lucy_path(
             if n in place:
                 out[(place[n], *index)] = model.finish(x, expected)
     return out
+
+
+class RichardsonLucy(BlurTransformer):
+    """Richardson-Lucy deconvolution, PSF from the optics or from the image.
+
+    Parameters
+    ----------
+    psf : array-like of shape (rows, cols), optional
+        Measured PSF, centred at ``n // 2``. It wins over `optics`, which wins
+        over `fwhm_px`; with none of them the width is estimated.
+    optics : Optics, optional
+        Gives the width of an Airy PSF.
+    fwhm_px : float, optional
+        Width of an Airy PSF in pixels, in [0.5, 200].
+    n_iter : int, default=20
+        Iterations, at least 1. More of them sharpen and amplify noise.
+    accelerate : bool, default=True
+        Extrapolate between iterations (Biggs and Andrews).
+    verbose : bool, default=False
+        Show progress over frames.
+    tv : float, default=0
+        Weight of the total variation prior in [0, 0.1).
+    stop : {"n_iter", "discrepancy"}, default="n_iter"
+        "discrepancy" ends earlier, once the residual falls to the noise.
+
+    Attributes
+    ----------
+    fwhm_px_ : float or None
+        After `fit`: the estimated width that all frames share; None where the
+        PSF was given.
+
+    See Also
+    --------
+    richardson_lucy : The function, with background, start and 3D PSFs.
+    DPSDeblur : The network that goes beyond it.
+
+    Notes
+    -----
+    Negative values of the input count as 0. The result is not negative, has
+    the unit of the input and its sum. ``info`` holds the width and
+    ``n_iter``, the iterations done. See `richardson_lucy` for the method.
+
+    References
+    ----------
+    .. [1] Richardson, J. Opt. Soc. Am. 62, 55 (1972).
+       :doi:`10.1364/JOSA.62.000055`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpskit.baselines import RichardsonLucy
+    >>> image = np.random.default_rng(0).poisson(50.0, (32, 32))
+    >>> sharp = RichardsonLucy(fwhm_px=3.0, n_iter=5).fit_transform(image)
+    >>> sharp.shape, bool(abs(sharp.sum() / image.sum() - 1) < 1e-5)
+    ((32, 32), True)
+    """
+
+    _parameter_constraints = {
+        **PSF_RULES,
+        **{name: _RULES[name] for name in ("n_iter", "accelerate", "tv", "stop")},
+        "verbose": [bool],
+    }
+
+    def __init__(
+        self,
+        psf: ArrayLike | None = None,
+        optics: Optics | None = None,
+        fwhm_px: float | None = None,
+        n_iter: int = 20,
+        accelerate: bool = True,
+        verbose: bool = False,
+        tv: float = 0.0,
+        stop: str = "n_iter",
+    ) -> None:
+        self.psf = psf
+        self.optics = optics
+        self.fwhm_px = fwhm_px
+        self.n_iter = n_iter
+        self.accelerate = accelerate
+        self.verbose = verbose
+        self.tv = tv
+        self.stop = stop
+
+    def _transform_frame(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
+        psf, info = self._choose_psf(frame)
+        model = PoissonModel(frame, psf)
+        image, n = model.solve(
+            model.first_estimate(),
+            n_iter=self.n_iter,
+            accelerate=self.accelerate,
+            tv=self.tv,
+            stop=self.stop,
+        )
+        return image, info | {"n_iter": n}
 
 
 def _check(

@@ -1,0 +1,209 @@
+"""Which estimators there are, how small they are checked, and what is excused."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+from unittest import SkipTest
+
+from sklearn.base import BaseEstimator
+
+import dpskit
+from dpskit.testing.estimator_checks import image_checks
+from dpskit.testing.scenes import SCENE_FWHM_PX
+
+__all__ = [
+    "EXEMPTIONS",
+    "INSTANCES",
+    "TOLERANCES",
+    "all_estimators",
+    "all_instances",
+    "check_image_estimator",
+    "expected_failed_checks",
+    "parametrize_with_image_checks",
+]
+
+_WIDTH = {"fwhm_px": SCENE_FWHM_PX}
+
+# Small and fast parameters, one or more sets per class.
+INSTANCES: dict[str, list[dict[str, Any]]] = {
+    "RichardsonLucy": [
+        {**_WIDTH, "n_iter": 8},
+        {**_WIDTH, "n_iter": 4, "accelerate": False, "stop": "discrepancy"},
+    ],
+    "Wiener": [_WIDTH, {**_WIDTH, "regularization": 0.01}],
+}
+
+# Promises that an estimator does not make, with the reason.
+EXEMPTIONS: dict[str, dict[str, str]] = {
+    "Wiener": {
+        "check_image_nonnegative": "a linear filter has negative lobes",
+    },
+}
+
+# Relative tolerances where the default is too strict, with the reason beside.
+TOLERANCES: dict[str, dict[str, float]] = {}
+
+_ROWS = "a 2D X is one image; its rows are not samples"
+_WIDTHS = "images of any width are welcome after fit"
+_SKLEARN = {
+    "check_methods_sample_order_invariance": f"{_ROWS}: check_image_stack_is_frames",
+    "check_methods_subset_invariance": f"{_ROWS}: check_image_stack_is_frames",
+    "check_n_features_in": f"{_WIDTHS}: check_image_tiny_and_odd_sizes",
+    "check_n_features_in_after_fitting": f"{_WIDTHS}: check_image_tiny_and_odd_sizes",
+}
+
+
+def all_estimators() -> list[tuple[str, type]]:
+    """Return name and class of every estimator that dpskit exports.
+
+    Examples
+    --------
+    >>> from dpskit.testing import all_estimators
+    >>> "RichardsonLucy" in dict(all_estimators())
+    True
+    """
+    public = []
+    for name in sorted(dpskit.__all__):
+        with suppress(ImportError, AttributeError):
+            public.append((name, getattr(dpskit, name)))
+    return [
+        (name, value)
+        for name, value in public
+        if inspect.isclass(value) and issubclass(value, BaseEstimator)
+    ]
+
+
+def all_instances() -> list[Any]:
+    """Return small, fast instances of every estimator that takes one image.
+
+    Estimators that are excused from all checks ("*") are left out.
+
+    Examples
+    --------
+    >>> from dpskit.testing import all_instances
+    >>> "RichardsonLucy" in {type(e).__name__ for e in all_instances()}
+    True
+    """
+    return [
+        estimator(**parameters)
+        for name, estimator in all_estimators()
+        if "*" not in EXEMPTIONS.get(name, {})
+        for parameters in INSTANCES.get(name, [{}])
+    ]
+
+
+def expected_failed_checks(estimator: Any) -> dict[str, str]:
+    """Return the checks of scikit-learn that no estimator of images passes.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any instance; made for ``parametrize_with_checks``.
+
+    Returns
+    -------
+    dict of str to str
+        Reason by the name of the check.
+
+    Examples
+    --------
+    >>> from dpskit.baselines import RichardsonLucy
+    >>> from dpskit.testing import expected_failed_checks
+    >>> len(expected_failed_checks(RichardsonLucy()))
+    4
+    """
+    return dict(_SKLEARN)
+
+
+def check_image_estimator(
+    estimator: Any, exempt: dict[str, str] | None = None
+) -> list[dict[str, str]]:
+    """Run every check on one estimator and stop at the first broken promise.
+
+    Parameters
+    ----------
+    estimator : estimator
+        An instance; it is cloned, never changed.
+    exempt : dict of str to str, optional
+        Reasons by the names of checks that are not run.
+
+    Returns
+    -------
+    list of dict
+        ``check``, ``status`` ("passed", "skipped" or "exempt") and ``reason``.
+
+    Raises
+    ------
+    AssertionError
+        If a promise is broken.
+
+    Examples
+    --------
+    >>> from dpskit.baselines import Wiener
+    >>> from dpskit.testing import check_image_estimator
+    >>> exempt = {"check_image_nonnegative": "a linear filter"}
+    >>> report = check_image_estimator(Wiener(fwhm_px=3.0), exempt)
+    >>> {entry["status"] for entry in report} == {"passed", "skipped", "exempt"}
+    True
+    """
+    report = []
+    for name, check in image_checks(estimator):
+        status, reason = "passed", ""
+        if exempt and name in exempt:
+            status, reason = "exempt", exempt[name]
+        else:
+            try:
+                check()
+            except SkipTest as skip:
+                status, reason = "skipped", str(skip)
+        report.append({"check": name, "status": status, "reason": reason})
+    return report
+
+
+def parametrize_with_image_checks(
+    estimators: Iterable[Any],
+    exempt: Callable[[Any], dict[str, str]] | None = None,
+) -> Any:
+    """Parametrise a pytest function over estimators and checks.
+
+    Parameters
+    ----------
+    estimators : iterable of estimators
+        Small, fast instances.
+    exempt : callable, optional
+        Takes an estimator, returns reasons by the names of checks that must
+        fail for it; dpskit's own table by default.
+
+    Returns
+    -------
+    decorator
+        For a function of ``check``, which it calls.
+
+    Examples
+    --------
+    >>> from dpskit.baselines import RichardsonLucy
+    >>> from dpskit.testing import parametrize_with_image_checks
+    >>> @parametrize_with_image_checks([RichardsonLucy(fwhm_px=3.0)])
+    ... def test_my_estimator(check):
+    ...     check()
+    """
+    import pytest
+
+    exempt = exempt or (lambda estimator: EXEMPTIONS.get(type(estimator).__name__, {}))
+    return pytest.mark.parametrize("check", list(_parameters(estimators, exempt)))
+
+
+def _parameters(estimators: Iterable[Any], exempt: Callable) -> Iterator[Any]:
+    import pytest
+
+    for estimator in estimators:
+        reasons = exempt(estimator)
+        tolerances = TOLERANCES.get(type(estimator).__name__, {})
+        for name, check in image_checks(estimator, tolerances):
+            marks = ()
+            if name in reasons:
+                marks = pytest.mark.xfail(reason=reasons[name], strict=True)
+            yield pytest.param(check, marks=marks, id=f"{estimator}-{name}")
