@@ -7,13 +7,14 @@ Positions are in pixels from the first sample of the profile, which
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from scipy.signal import find_peaks
 from scipy.stats import f as f_distribution
 
-from dpskit._utils.params import Matching, validate_params
+from dpskit._utils.params import Interval, Matching, validate_params
 from dpskit.metrics._common import PIXEL_SIZE, nm_per_px
 from dpskit.metrics._fitting import (
     MIN_SIGMA,
