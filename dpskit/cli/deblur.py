@@ -117,7 +117,7 @@ def _check_method(args: argparse.Namespace) -> None:
     from dpskit.nn import resolve_device
     from dpskit.weights import read_card
 
-    deblur = DPSDeblur(**_method(args))
+    deblur = DPSDeblur(fwhm_px=args.fwhm_px, **_method(args))
     deblur._check_params()
     resolve_device(deblur.device)
     try:
