@@ -8,6 +8,7 @@ image still has one is its resolution.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
@@ -218,19 +219,25 @@ class _RadialSpectrum:
     def __init__(self, image: np.ndarray) -> None:
         self.shape = height, width = [n - 1 + n % 2 for n in image.shape]
         amplitude = np.abs(fft.rfft2(image[:height, :width]))
-        y, x = (np.arange(n // 2 + 1) / (n // 2) for n in (height, width))
-        square = np.add.outer(y**2, x**2)
-        inside = np.flatnonzero(square < 1)
-        inside = inside[np.argsort(square.flat[inside])]
-        self.square = square.flat[inside]
-        self.amplitude = _quadrant(amplitude).flat[inside]
-        self.power = _quadrant(amplitude**2).flat[inside]
-        count = _quadrant(np.ones_like(amplitude)).flat[inside]
+        rows, columns = height // 2, width // 2
+        # R is 1 at `unit`; whole numbers tell equal radii exactly.
+        unit = math.lcm(rows, columns)
+        y, x = (np.arange(n + 1, dtype=np.int64) * (unit // n) for n in (rows, columns))
+        key = np.add.outer(y**2, x**2).ravel()
+        order = np.flatnonzero(key < unit**2)
+        order = order[np.argsort(key[order])]
+        key = key[order]
+        start = np.flatnonzero(np.diff(key, prepend=-1))
+        self.square = key[start] / unit**2
+        self.amplitude, self.power, count = (
+            np.add.reduceat(_quadrant(plane).ravel()[order], start)
+            for plane in (amplitude, amplitude**2, np.ones_like(amplitude))
+        )
         self.count = np.concatenate([[0.0], np.cumsum(count)])
 
     def curve(self, radius: np.ndarray, sharpness: float = np.inf) -> np.ndarray:
         """Return d(r) after the high pass ``1 - exp(-2 sharpness² R²)``."""
-        high_pass = np.ones_like(self.square)
+        high_pass = 1.0
         if np.isfinite(sharpness):
             high_pass = -np.expm1(-2 * sharpness**2 * self.square)
         amplitude = np.cumsum(self.amplitude * high_pass)
@@ -249,7 +256,7 @@ class _RadialSpectrum:
         """
         power = np.split(self.power[1:], [np.searchsorted(self.square[1:], radius**2)])
         total = self.count[-1] - 1
-        inside = self.count[1 + len(power[0])] - 1
+        inside = max(self.count[1 + len(power[0])] - 1, 1)
         outside = max(total - inside, 1)
         mean = (power[0].sum() + power[1].sum()) / total
         excess = power[0].sum() / inside - power[1].sum() / outside
