@@ -26,12 +26,13 @@ class Job:
     target: Path
 
 
-def find_images(patterns: Iterable[str]) -> list[Path]:
+def find_images(patterns: Iterable[str], *, results: bool = False) -> list[Path]:
     """Return the files that names, patterns and folders stand for.
 
     A folder stands for the images directly in it, without results of
-    earlier runs (names in ``_dps.tif``). Files that were named are returned
-    whether they exist or not, so that each can fail by itself.
+    earlier runs (names in ``_dps.tif``) unless `results`. Files that were
+    named are returned whether they exist or not, so that each can fail by
+    itself.
 
     Raises
     ------
@@ -41,7 +42,8 @@ def find_images(patterns: Iterable[str]) -> list[Path]:
     found: list[Path] = []
     for pattern in patterns:
         if Path(pattern).is_dir():
-            files = [p for p in sorted(Path(pattern).iterdir()) if _is_input(p)]
+            files = [p for p in sorted(Path(pattern).iterdir()) if _is_image(p)]
+            files = [p for p in files if results or not stem(p).endswith(MARK)]
         elif glob.has_magic(pattern) and not Path(pattern).exists():
             files = [Path(p) for p in sorted(glob.glob(pattern, recursive=True))]
         else:
@@ -52,9 +54,9 @@ def find_images(patterns: Iterable[str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _is_input(path: Path) -> bool:
-    suffixed = path.suffix.lower() in IMAGES and not path.name.startswith(".")
-    return suffixed and path.is_file() and not stem(path).endswith(MARK)
+def _is_image(path: Path) -> bool:
+    hidden = path.name.startswith(".")
+    return path.suffix.lower() in IMAGES and not hidden and path.is_file()
 
 
 def stem(path: Path) -> str:

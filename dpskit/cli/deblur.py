@@ -183,7 +183,7 @@ def _decided(infos: list[dict[str, Any]]) -> str:
     return (
         f"{frames}FWHM {middle('fwhm_px'):.2f} px ({infos[0]['fwhm_source']}), "
         f"background {100 * middle('background_fraction'):.0f} % removed, "
-        f"{middle('refine_steps'):.0f} refinement steps"
+        f"refine {middle('refine_steps'):.0f}"
     )
 
 

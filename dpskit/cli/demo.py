@@ -55,37 +55,49 @@ def demo_image() -> Simulated:
 
 def run(args: argparse.Namespace) -> int:
     """Deblur, print, draw and return the exit code."""
-    figure_path = Path(args.out or FIGURE)
+    path = Path(args.out or FIGURE)
     overwrite = args.overwrite or args.out is None
-    if figure_path.exists() and not overwrite:
-        raise FileExistsError(f"'{figure_path}' exists; add --overwrite to replace it.")
-    if figure_path.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise FileFormatError(f"'{figure_path}' must end in .png, .pdf or .svg.")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"'{path}' exists; add --overwrite to replace it.")
+    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise FileFormatError(f"'{path}' must end in .png, .pdf or .svg.")
     from dpskit import DPSDeblur
-    from dpskit.io import atomic_path
-    from dpskit.metrics import decorrelation, psnr
-    from dpskit.plotting import before_after
 
-    say = (lambda *text: None) if args.quiet else print
     seen = demo_image()
-    say(
-        f"simulated wide-field image, {PIXELS} x {PIXELS} px of {PIXEL_SIZE_NM:g} nm, "
-        f"{PHOTONS:g} photons in the brightest pixel"
-    )
     start = time.perf_counter()
     after, info = DPSDeblur().transform(seen.image, return_info=True)
-    say(
-        f"DPSDeblur().transform(image): {time.perf_counter() - start:.1f} s, PSF width "
-        f"{info['fwhm_px']:.2f} px ({info['fwhm_source']}), {info['refine_steps']} "
-        "refinement steps"
+    seconds = time.perf_counter() - start
+    if not args.quiet:
+        _report(seen, after, info, seconds)
+    _draw(seen, after, path, overwrite)
+    if not args.quiet:
+        print(f"figure: {path}")
+    return 0
+
+
+def _report(seen: Simulated, after: Any, info: dict[str, Any], seconds: float) -> None:
+    from dpskit.metrics import decorrelation, psnr
+
+    print(
+        f"simulated wide-field image, {PIXELS} x {PIXELS} px of {PIXEL_SIZE_NM:g} nm, "
+        f"{PHOTONS:g} photons in the brightest pixel\n"
+        f"DPSDeblur().transform(image): {seconds:.1f} s, PSF width "
+        f"{info['fwhm_px']:.2f} px ({info['fwhm_source']}), "
+        f"refine {info['refine_steps']}"
     )
     for name, image in (("before", seen.image), ("after", after)):
         found = decorrelation(image, pixel_size_nm=PIXEL_SIZE_NM)
         fit = psnr(seen.truth, image, match="affine")
-        say(
+        print(
             f"{name:6s} resolution {found.resolution_px:.2f} px = "
             f"{found.resolution_nm:.0f} nm, {fit:.1f} dB from the truth"
         )
+
+
+def _draw(seen: Simulated, after: Any, path: Path, overwrite: bool) -> None:
+    from dpskit.io import atomic_path
+    from dpskit.plotting import before_after
+
     figure = before_after(
         seen.image,
         after,
@@ -94,7 +106,5 @@ def run(args: argparse.Namespace) -> int:
         names=("simulated image", "DPSDeblur()", "simulated truth"),
         caption="Simulated wide-field microtubules and clathrin rings, NA 1.4, 525 nm.",
     )
-    with atomic_path(figure_path, overwrite=overwrite) as temporary:
+    with atomic_path(path, overwrite=overwrite) as temporary:
         figure.savefig(temporary)
-    say(f"figure: {figure_path}")
-    return 0

@@ -48,7 +48,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every file and return the exit code."""
     failed = 0
-    for path in find_images(args.inputs):
+    for path in find_images(args.inputs, results=True):
         try:
             _print(path, args)
         except (DpskitError, OSError) as error:

@@ -18,6 +18,7 @@ def folder(tmp_path):
 def test_folder_without_results_and_others(folder):
     names = [path.name for path in find_images([str(folder)])]
     assert names == ["a.ome.tif", "b.tif", "c.PNG"]
+    assert folder / "old_dps.tif" in find_images([str(folder)], results=True)
 
 
 def test_pattern_and_name_come_once(folder):

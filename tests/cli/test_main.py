@@ -48,7 +48,7 @@ def test_help_imports_nothing_heavy():
 
 
 def test_keyboard_interrupt(monkeypatch, capsys):
-    def stop(names):
+    def stop(*names, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dpskit.cli.info.find_images", stop)
