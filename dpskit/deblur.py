@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,28 +12,21 @@ from scipy import fft
 from dpskit._utils.params import Interval, Matching, Options
 from dpskit._utils.transfer import airy_otf, gaussian_otf
 from dpskit.base import ImageTransformer
-from dpskit.exceptions import DpskitWarning
-from dpskit.preprocessing import (
-    estimate_background,
-    estimate_fwhm,
-    fourier_resample,
-)
+from dpskit.preprocessing import estimate_background, fourier_resample
 from dpskit.preprocessing.noise import Noise, cosine_radius, estimate_noise
+from dpskit.preprocessing.psf_choice import (
+    CANONICAL_FWHM_PX,
+    Width,
+    choose_width,
+    learn_width,
+)
 from dpskit.psf import Optics
 from dpskit.refinement import refine
 from dpskit.synth.pairs import ImageBatches
 
-__all__ = ["CANONICAL_FWHM_PX", "DPSDeblur"]
+__all__ = ["DPSDeblur"]
 
-CANONICAL_FWHM_PX = 3.5
 _HAZE_FWHM_PX = 3 * CANONICAL_FWHM_PX
-
-
-@dataclass(frozen=True)
-class _Width:
-    fwhm_px: float
-    fwhm_std_px: float
-    fwhm_source: str
 
 
 class DPSDeblur(ImageTransformer):
@@ -85,7 +77,7 @@ default="auto"
 
     Attributes
     ----------
-    fwhm_px_ : float
+    width_ : dpskit.preprocessing.psf_choice.Width
         After `fit`: the width that all frames share, where it is estimated.
     network_ : ResUDBPN
         After `fit` with ``weights=None``: the trained network.
@@ -163,9 +155,7 @@ default="auto"
     def _fit(self, X: np.ndarray) -> None:
         frames = X.reshape(-1, *X.shape[-2:])
         if self.optics is None and self.fwhm_px is None:
-            widths = [estimate_fwhm(frame).fwhm_px for frame in frames]
-            known = [w for w in widths if np.isfinite(w)]
-            self.fwhm_px_ = float(np.median(known)) if known else CANONICAL_FWHM_PX
+            self.width_ = learn_width(X, "DPSDeblur")
         if self.weights is None:
             self.network_ = self._train(frames)
 
@@ -201,28 +191,19 @@ default="auto"
         }
         return out * scale, info
 
-    def _width(self, frame: np.ndarray) -> _Width:
-        if self.optics is not None:
-            return _Width(float(self.optics.fwhm_px), 0.0, "optics")
-        if self.fwhm_px is not None:
-            return _Width(float(self.fwhm_px), 0.0, "given")
-        if hasattr(self, "fwhm_px_"):
-            return _Width(self.fwhm_px_, 0.0, "fit")
-        found = estimate_fwhm(frame)
-        if not np.isfinite(found.fwhm_px):
-            _warn(f"could not be estimated ({found.reason}); 3.5 px is used")
-            return _Width(CANONICAL_FWHM_PX, np.inf, "canonical")
-        if found.std_px > 0.25 * found.fwhm_px:
-            _warn(f"is uncertain: {found.fwhm_px:.1f} +- {found.std_px:.1f} px")
-        return _Width(found.fwhm_px, found.std_px, "estimated")
+    def _width(self, frame: np.ndarray) -> Width:
+        learnt = getattr(self, "width_", None)
+        return choose_width(
+            self.optics, self.fwhm_px, frame, learnt=learnt, owner="DPSDeblur"
+        )
 
     def _pedestal(self, image: np.ndarray, fwhm_px: float) -> np.ndarray:
         method = self.background
         if method == "auto":
-            background, _ = estimate_background(image, fwhm_px, "constant")
+            background = estimate_background(image, fwhm_px, "constant")
             dark, bright = float(background.flat[0]), float(image.max())
             return background if dark > 0.25 * (bright - dark) else 0 * background
-        return estimate_background(image, fwhm_px, method)[0]
+        return estimate_background(image, fwhm_px, method)
 
     def _network(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the network's estimate and the light it leaves unexplained."""
@@ -274,14 +255,6 @@ default="auto"
         tags = super().__sklearn_tags__()
         tags.requires_fit = self.weights is None
         return tags
-
-
-def _warn(what: str) -> None:
-    warnings.warn(
-        f"The PSF width of the image {what}. Give fwhm_px or optics to DPSDeblur.",
-        DpskitWarning,
-        stacklevel=6,
-    )
 
 
 def _haze(image: np.ndarray, sharp: np.ndarray) -> np.ndarray:

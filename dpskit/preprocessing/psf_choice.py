@@ -160,7 +160,7 @@ def _estimate(frames: Any, owner: str) -> Width:
         std_px = float(np.median([f.std_px for f in known]))
         return Width(fwhm_px, std_px / np.sqrt(len(known)), "estimated")
     warnings.warn(
-        f"{owner} could not estimate the PSF width ({found[0].reason}) and uses "
+        f"{owner} could not estimate the PSF width ({found[0].reason or 'no reason known'}) and uses "
         f"{CANONICAL_FWHM_PX} px; give psf, optics or fwhm_px.",
         DpskitWarning,
         stacklevel=2,

@@ -1,0 +1,25 @@
+from .background import (
+    RollingBall,
+    WaveletBackground,
+    estimate_background,
+    rolling_ball,
+    wavelet_background,
+)
+from .noise import Noise, estimate_noise
+from .psf_choice import choose_psf
+from .resample import fourier_resample
+from .width import WidthEstimate, estimate_fwhm
+
+__all__ = [
+    "Noise",
+    "RollingBall",
+    "WaveletBackground",
+    "WidthEstimate",
+    "choose_psf",
+    "estimate_background",
+    "estimate_fwhm",
+    "estimate_noise",
+    "fourier_resample",
+    "rolling_ball",
+    "wavelet_background",
+]

@@ -1,0 +1,84 @@
+"""Weights: what was saved comes back, and damage is noticed."""
+
+import numpy as np
+import pytest
+import torch
+
+from dpskit.exceptions import WeightsError
+from dpskit.nn import NetworkConfig, ResUDBPN
+from dpskit.weights import list_weights, load_network, read_card, save_network
+
+SMALL = NetworkConfig(base_width=2, n_scales=2, kernel_size=4)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    torch.manual_seed(0)
+    net = ResUDBPN(SMALL)
+    card = save_network(net, tmp_path / "net.safetensors", {"seed": 5})
+    return net, tmp_path / "net.safetensors", card
+
+
+def test_round_trip_is_exact_to_float16(saved):
+    net, path, _ = saved
+    loaded = load_network(path)
+    assert loaded.config == SMALL
+    assert not loaded.training
+    for a, b in zip(net.parameters(), loaded.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_card_is_read_without_the_network(saved):
+    _, path, card = saved
+    assert read_card(path) == card
+    assert card["seed"] == 5
+
+
+def test_network_is_loaded_once(saved):
+    assert load_network(saved[1]) is load_network(saved[1])
+
+
+def test_changed_tensors_are_noticed(saved):
+    path = saved[1]
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(WeightsError, match="SHA-256"):
+        load_network(path)
+
+
+@pytest.mark.parametrize("keep", [4, 100, 0.9])
+def test_truncated_file_is_one_sentence(saved, keep):
+    path = saved[1]
+    data = path.read_bytes()
+    path.write_bytes(data[: keep if isinstance(keep, int) else int(keep * len(data))])
+    with pytest.raises(WeightsError, match=r"net\.safetensors"):
+        load_network(path)
+
+
+def test_unknown_weights_name_the_known():
+    with pytest.raises(WeightsError, match=r"\['compact'.*Got 'huge' instead"):
+        load_network("huge")
+
+
+def test_failed_save_leaves_nothing(tmp_path):
+    with pytest.raises((TypeError, OSError)):
+        save_network(ResUDBPN(SMALL), tmp_path / "x.safetensors", {"bad": object()})
+    assert not list(tmp_path.iterdir())
+
+
+def test_shipped_weights_have_complete_cards():
+    assert "compact" in list_weights()
+    for name in list_weights():
+        card = read_card(name)
+        wanted = {"recipe", "seed", "data", "scores", "license", "sha256", "config"}
+        assert wanted <= set(card)
+        loss = np.array(card["history"]["loss"])
+        assert loss[-1] < loss[0]
+
+
+def test_all_shipped_weights_are_small():
+    from dpskit.weights.registry import _FOLDER
+
+    total = sum(p.stat().st_size for p in _FOLDER.glob("*.safetensors"))
+    assert total < 40e6
