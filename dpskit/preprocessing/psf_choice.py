@@ -159,8 +159,9 @@ def _estimate(frames: Any, owner: str) -> Width:
         fwhm_px = float(np.median([f.fwhm_px for f in known]))
         std_px = float(np.median([f.std_px for f in known]))
         return Width(fwhm_px, std_px / np.sqrt(len(known)), "estimated")
+    reason = found[0].reason or "for no known reason"
     warnings.warn(
-        f"{owner} could not estimate the PSF width ({found[0].reason or 'no reason known'}) and uses "
+        f"{owner} could not estimate the PSF width ({reason}) and uses "
         f"{CANONICAL_FWHM_PX} px; give psf, optics or fwhm_px.",
         DpskitWarning,
         stacklevel=2,
