@@ -170,5 +170,11 @@ def _estimate(frames: Any, owner: str) -> Width:
 
 
 def _measured_fwhm(psf: np.ndarray) -> float:
-    """Return the diameter of the disk as large as the area above half maximum."""
-    return float(2 * np.sqrt(np.sum(psf >= psf.max() / 2) / np.pi))
+    """Return the width of the parabola through the logarithm of the core."""
+    core = np.argwhere(psf >= psf.max() / 4)
+    values = psf[tuple(core.T)]
+    r2 = np.sum((core - np.average(core, axis=0, weights=values)) ** 2, axis=1)
+    slope = np.polyfit(r2, np.log(values), 1)[0] if np.ptp(r2) > 1e-9 else 0.0
+    if slope > -1e-12:
+        return float(2 * np.sqrt(len(core) / np.pi))
+    return float(np.sqrt(-4 * np.log(2) / slope))
