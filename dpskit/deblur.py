@@ -63,8 +63,8 @@ default="auto"
         What `fit` minimises where ``weights=None``: "paper" needs images
         only; "hybrid" trains on simulations.
     tile_size : int, optional
-        Side in pixels of the tiles that the network takes; smaller tiles
-        need less memory. Default 512.
+        Side in pixels, 224 or more, of the tiles that the network takes; smaller tiles
+        need less memory. Default 768.
     device : str, default="auto"
         "auto" is CUDA where there is one.
     fit_steps : int, default=2000
@@ -117,7 +117,7 @@ default="auto"
         "refine": [Options(("auto",)), Interval(Integral, 0, 1000, closed="both")],
         "grid": [Options(("input", "native"))],
         "objective": [Options(("paper", "hybrid"))],
-        "tile_size": [Interval(Integral, 128, float("inf")), None],
+        "tile_size": [Interval(Integral, 224, float("inf")), None],
         "device": [str],
         "fit_steps": [Interval(Integral, 1, float("inf"))],
         "random_state": [Interval(Integral, 0, 2**32)],
@@ -208,11 +208,12 @@ default="auto"
     def _network(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the network's estimate and the light it leaves unexplained."""
         from dpskit.nn import STRENGTHS, guide_channels, predict, resolve_device
+        from dpskit.nn.inference import TILE_PX
 
         net = self._load(str(resolve_device(self.device)))
         strengths = STRENGTHS[: net.config.in_channels - 1]
         channels = guide_channels(image, CANONICAL_FWHM_PX, strengths)
-        sharp = predict(net, channels, tile_size=self.tile_size or 512)
+        sharp = predict(net, channels, tile_size=self.tile_size or TILE_PX)
         if self.background == "none":
             return sharp, np.zeros_like(sharp)
         return sharp, _haze(image, sharp)

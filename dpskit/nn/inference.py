@@ -12,9 +12,10 @@ from dpskit._utils.params import Interval, Options, validate_params
 from dpskit.exceptions import InvalidParameterError
 from dpskit.nn.network import ResUDBPN
 
-__all__ = ["HALO_PX", "predict", "resolve_device"]
+__all__ = ["HALO_PX", "TILE_PX", "predict", "resolve_device"]
 
-HALO_PX = 48
+HALO_PX = 96
+TILE_PX = 768
 _DTYPES = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
@@ -57,7 +58,7 @@ def predict(
     net: ResUDBPN,
     channels: np.ndarray,
     *,
-    tile_size: int | None = 512,
+    tile_size: int | None = TILE_PX,
     halo_px: int = HALO_PX,
     precision: str = "auto",
 ) -> np.ndarray:
@@ -69,10 +70,10 @@ def predict(
         In evaluation mode, on its device.
     channels : ndarray of shape (channels, height, width)
         Network input, float32.
-    tile_size : int or None, default=512
-        Side of a tile, halo included, which bounds the memory; rounded up to
-        a multiple of the network's stride. None takes the image whole.
-    halo_px : int, default=48
+    tile_size : int or None, default=768
+        Largest side of a tile, halo included, which bounds the memory; tiles
+        are made equal. None takes the image whole.
+    halo_px : int, default=96
         Overlap that is computed and thrown away on each side, rounded up to a
         multiple of the stride. The full receptive field (192 px for kernels
         of 4, 272 px for 6) makes tiles equal to the whole image; the default
@@ -103,9 +104,8 @@ def predict(
     shape = channels.shape[-2:]
     padded, start = _pad(channels, stride)
     halo = _ceil(halo_px, stride)
-    core = max(padded.shape[-2:])
-    if tile_size is not None:
-        core = max(_ceil(tile_size, stride) - 2 * halo, stride)
+    longest = np.inf if tile_size is None else max(tile_size - 2 * halo, stride)
+    core = tuple(_share(n, longest, stride) for n in padded.shape[-2:])
     out = np.empty(padded.shape[-2:], dtype=np.float32)
     for window, target, inner in _tiles(padded.shape[-2:], core, halo):
         out[target] = _run(net, padded[(slice(None), *window)], precision)[inner]
@@ -116,19 +116,25 @@ def _ceil(n: int, stride: int) -> int:
     return -(-n // stride) * stride
 
 
+def _share(n: int, longest: float, stride: int) -> int:
+    """Return the part of n that each of the fewest equal tiles takes."""
+    count = max(1, int(np.ceil(n / (longest // stride * stride))))
+    return _ceil(-(-n // count), stride)
+
+
 def _pad(channels: np.ndarray, stride: int) -> tuple[np.ndarray, tuple[int, int]]:
     """Mirror the far borders to multiples of the stride."""
     extra = [(0, _ceil(n, stride) - n) for n in channels.shape[-2:]]
     return np.pad(channels, [(0, 0), *extra], mode="symmetric"), (0, 0)
 
 
-def _tiles(shape: tuple[int, int], core: int, halo: int) -> Iterator[tuple]:
+def _tiles(shape: tuple[int, int], core: tuple[int, int], halo: int) -> Iterator[tuple]:
     """Yield slices: what to read, where it belongs, what of it to keep."""
-    for y in range(0, shape[0], core):
-        for x in range(0, shape[1], core):
+    for y in range(0, shape[0], core[0]):
+        for x in range(0, shape[1], core[1]):
             window, target, inner = [], [], []
-            for begin, n in zip((y, x), shape, strict=True):
-                end = min(begin + core, n)
+            for begin, n, part in zip((y, x), shape, core, strict=True):
+                end = min(begin + part, n)
                 low, high = max(begin - halo, 0), min(end + halo, n)
                 window.append(slice(low, high))
                 target.append(slice(begin, end))

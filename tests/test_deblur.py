@@ -1,0 +1,177 @@
+"""DPSDeblur: sharper, faithful to the light, and honest about its choices."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from dpskit import DPSDeblur, Optics, RichardsonLucy
+from dpskit.exceptions import InvalidParameterError, WeightsError
+from dpskit.metrics import pearson, psnr
+from dpskit.preprocessing import fourier_resample
+from dpskit.psf import airy
+from dpskit.synth import actin_mesh, filaments, optical_image, simulate
+
+OPTICS = Optics(na=1.4, wavelength_nm=520.0, pixel_size_nm=0.51 * 520 / 1.4 / 3.5)
+
+
+def scene(seed=11, photons=300.0, optics=OPTICS, **more):
+    rng = np.random.default_rng(seed)
+    field = (128 * optics.pixel_size_nm,) * 2
+    structure = filaments(field, rng, density_per_um2=0.7, spacing_nm=8.0)
+    return simulate(structure, optics, photons, rng, **more)
+
+
+def fidelity(truth, estimate, fwhm_px):
+    sigma = 0.6 * fwhm_px / np.sqrt(8 * np.log(2))
+    a, b = (gaussian_filter(v, sigma)[8:-8, 8:-8] for v in (truth, estimate))
+    return psnr(a, b, data_range=a.max(), match="scale")
+
+
+@pytest.mark.parametrize("photons", [3000.0, 300.0, 60.0])
+def test_result_is_nearer_to_the_truth_than_twenty_richardson_lucy_steps(photons):
+    seen = scene(photons=photons)
+    dps = DPSDeblur(fwhm_px=3.5).transform(seen.image)
+    rl = RichardsonLucy(fwhm_px=3.5, n_iter=20, accelerate=False).transform(seen.image)
+    raw, rl, dps = (fidelity(seen.truth, v, 3.5) for v in (seen.image, rl, dps))
+    assert dps > rl + 1
+    assert dps > raw + 4
+
+
+@pytest.mark.parametrize("fwhm_px", [2.2, 6.0, 10.0])
+def test_every_sampling_is_deblurred(fwhm_px):
+    optics = replace(OPTICS, pixel_size_nm=OPTICS.psf_fwhm_nm / fwhm_px)
+    seen = scene(optics=optics)
+    dps = DPSDeblur(optics=optics).transform(seen.image)
+    gain = fidelity(seen.truth, dps, fwhm_px) - fidelity(
+        seen.truth, seen.image, fwhm_px
+    )
+    assert gain > 3
+
+
+def test_result_explains_the_image():
+    """Blurred again, plus what was removed: the image, to its noise."""
+    seen = scene(photons=300.0, background=0.1)
+    dps, info = DPSDeblur(fwhm_px=3.5).transform(seen.image, return_info=True)
+    again = optical_image(dps[None], airy(3.5)[None]) + info["background"]
+    chi_square = np.mean((seen.image - again) ** 2 / np.maximum(seen.mean, 1))
+    assert chi_square == pytest.approx(1, abs=0.25)
+    assert pearson(seen.image, again) > 0.97
+
+
+@pytest.mark.parametrize("background", ["auto", "none", "constant", "rolling_ball"])
+def test_light_is_kept_but_for_the_background(background):
+    seen = scene(background=0.1)
+    deblur = DPSDeblur(fwhm_px=3.5, background=background)
+    dps, info = deblur.transform(seen.image, return_info=True)
+    kept = seen.image.sum() - info["background"].sum()
+    assert dps.sum() == pytest.approx(kept, rel=0.01)
+    share = info["background"].sum() / seen.image.sum()
+    assert info["background_fraction"] == pytest.approx(share, abs=0.01)
+
+
+def test_large_camera_offset_is_taken_as_background():
+    seen = scene()
+    plain = DPSDeblur(fwhm_px=3.5).transform(seen.image)
+    lifted, info = DPSDeblur(fwhm_px=3.5).transform(seen.image + 1000, return_info=True)
+    assert info["background"].min() > 950
+    assert pearson(plain, lifted) > 0.98
+
+
+def test_info_says_what_was_decided():
+    _, info = DPSDeblur(fwhm_px=3.5).transform(scene().image, return_info=True)
+    assert info["fwhm_source"] == "given"
+    assert info["photons"] == pytest.approx(300, rel=0.5)
+    assert info["pixel_scale"] == 1
+    assert info["background"].shape == (128, 128)
+
+
+def test_width_is_estimated_without_parameters():
+    seen = scene(photons=3000.0)
+    dps, info = DPSDeblur().transform(seen.image, return_info=True)
+    assert info["fwhm_source"] == "estimated"
+    assert info["fwhm_px"] == pytest.approx(3.5, rel=0.3)
+    assert fidelity(seen.truth, dps, 3.5) > fidelity(seen.truth, seen.image, 3.5) + 3
+
+
+def test_series_shares_the_width_that_fit_learnt():
+    frames = np.stack([scene(seed=s, photons=1000.0).image for s in (1, 2)])
+    deblur = DPSDeblur().fit(frames)
+    _, infos = deblur.transform(frames, return_info=True)
+    assert {i["fwhm_source"] for i in infos} == {"fit"}
+    assert infos[0]["fwhm_px"] == infos[1]["fwhm_px"] == deblur.width_.fwhm_px
+
+
+def test_native_grid_is_the_networks():
+    seen = scene(optics=replace(OPTICS, pixel_size_nm=76.0))
+    out, info = DPSDeblur(fwhm_px=2.5, grid="native").transform(
+        seen.image, return_info=True
+    )
+    assert info["pixel_scale"] == pytest.approx(3.5 / 2.5)
+    assert out.shape == (round(128 * 1.4),) * 2
+    same = DPSDeblur(fwhm_px=2.5).transform(seen.image)
+    back = fourier_resample(out, 2.5 / 3.5, shape=seen.image.shape)
+    assert pearson(same, back) > 0.99
+
+
+def test_refinement_takes_the_steps_it_is_given():
+    seen = scene(photons=3000.0)
+    _, info = DPSDeblur(fwhm_px=3.5, refine=7).transform(seen.image, return_info=True)
+    assert info["refine_steps"] == 7
+
+
+def test_tiles_equal_the_whole():
+    """Default halo: 1e-3 of the range (measured effective field)."""
+    rng = np.random.default_rng(2)
+    mesh = actin_mesh((300 * 24.0,) * 2, rng).render(24.0)
+    mean = optical_image(mesh[None], airy(3.5)[None])
+    image = rng.poisson(mean / mean.max() * 200)
+    whole = DPSDeblur(fwhm_px=3.5, refine=0, tile_size=400).transform(image)
+    tiled = DPSDeblur(fwhm_px=3.5, refine=0, tile_size=256).transform(image)
+    assert np.abs(whole - tiled).max() < 2e-3 * np.ptp(whole)
+
+
+def test_network_is_trained_on_own_images_without_truth():
+    """The published unsupervised objective makes an image sharper."""
+    image = scene(photons=3000.0).image
+    deblur = DPSDeblur(fwhm_px=3.5, weights=None, fit_steps=25, refine=0).fit(image)
+    out = deblur.transform(image)
+    assert out.shape == image.shape
+    assert np.abs(np.diff(out)).sum() > 1.2 * np.abs(np.diff(image)).sum()
+
+
+@pytest.mark.parametrize(
+    ("params", "name"),
+    [
+        ({"fwhm_px": 0}, "fwhm_px"),
+        ({"optics": 1.4}, "optics"),
+        ({"background": "dark"}, "background"),
+        ({"refine": -1}, "refine"),
+        ({"grid": "fine"}, "grid"),
+        ({"tile_size": 3}, "tile_size"),
+        ({"device": "warp"}, "device"),
+    ],
+)
+def test_bad_parameters_are_named(params, name):
+    with pytest.raises(InvalidParameterError, match=f"'{name}' parameter"):
+        DPSDeblur(**{"fwhm_px": 3.5, **params}).transform(np.ones((16, 16)))
+
+
+def test_unknown_weights_are_named():
+    with pytest.raises(WeightsError, match="Got 'best' instead"):
+        DPSDeblur(fwhm_px=3.5, weights="best").transform(np.eye(16))
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.ones(5), r"shape \(5,\)"),
+        (np.full((4, 4), np.nan), r"NaN at index \(0, 0\)"),
+        (np.ones((0, 4)), "non-empty"),
+        (np.ones((4, 4), dtype=complex), "Complex data not supported"),
+    ],
+)
+def test_bad_images_are_one_sentence(image, words):
+    with pytest.raises(InvalidParameterError, match=words):
+        DPSDeblur(fwhm_px=3.5).transform(image)
