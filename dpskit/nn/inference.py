@@ -104,7 +104,9 @@ def predict(
     shape = channels.shape[-2:]
     padded, start = _pad(channels, stride)
     halo = _ceil(halo_px, stride)
-    longest = np.inf if tile_size is None else max(tile_size - 2 * halo, stride)
+    longest = max(padded.shape)
+    if tile_size is not None and tile_size < longest:
+        longest = max(tile_size - 2 * halo, stride)
     core = tuple(_share(n, longest, stride) for n in padded.shape[-2:])
     out = np.empty(padded.shape[-2:], dtype=np.float32)
     for window, target, inner in _tiles(padded.shape[-2:], core, halo):
@@ -116,9 +118,9 @@ def _ceil(n: int, stride: int) -> int:
     return -(-n // stride) * stride
 
 
-def _share(n: int, longest: float, stride: int) -> int:
+def _share(n: int, longest: int, stride: int) -> int:
     """Return the part of n that each of the fewest equal tiles takes."""
-    count = max(1, int(np.ceil(n / (longest // stride * stride))))
+    count = -(-n // (longest // stride * stride))
     return _ceil(-(-n // count), stride)
 
 
