@@ -12,7 +12,7 @@ from dpskit._utils.params import Interval, validate_params
 from dpskit._utils.transfer import AIRY_CUTOFF
 from dpskit.exceptions import InvalidParameterError
 
-__all__ = ["airy", "gaussian"]
+__all__ = ["airy", "check_size", "gaussian"]
 
 
 def airy(fwhm_px: float, size: int | None = None) -> np.ndarray:
@@ -111,13 +111,17 @@ def _radius(size: int) -> np.ndarray:
     return np.hypot(x[:, None], x)
 
 
-def _check(owner: str, fwhm_px: float, size: int | None) -> None:
-    rules = {
-        "fwhm_px": [Interval(Real, 0, math.inf, closed="neither")],
-        "size": [Interval(Integral, 1, math.inf), None],
-    }
-    validate_params(rules, {"fwhm_px": fwhm_px, "size": size}, owner)
+def check_size(owner: str, size: int | None) -> None:
+    """Raise unless `size` is None or an odd int."""
+    rules = {"size": [Interval(Integral, 1, math.inf), None]}
+    validate_params(rules, {"size": size}, owner)
     if size is not None and size % 2 == 0:
         raise InvalidParameterError(
             f"The 'size' parameter of {owner} must be odd. Got {size} instead."
         )
+
+
+def _check(owner: str, fwhm_px: float, size: int | None) -> None:
+    rules = {"fwhm_px": [Interval(Real, 0, math.inf, closed="neither")]}
+    validate_params(rules, {"fwhm_px": fwhm_px}, owner)
+    check_size(owner, size)

@@ -141,7 +141,8 @@ class Optics:
 
         References
         ----------
-        .. [1] DPS, Intelligent Computing (2024), doi:10.34133/icomputing.0082.
+        .. [1] Ye et al., Intell. Comput. 3, 0082 (2024),
+           doi:10.34133/icomputing.0082.
         """
         return cls(3.0, 488.0, 32.5, refractive_index=None)
 
@@ -166,6 +167,11 @@ class Optics:
             Pitch of the camera, binning included.
         **parameters : object
             Further parameters of the constructor.
+
+        Returns
+        -------
+        Optics
+            With the pixel size in the sample and the medium's index.
 
         Raises
         ------
@@ -247,6 +253,16 @@ class Optics:
         factor : float
             Above 0. Real wide-field PSFs are about 1.3 times as wide as
             nominal ones.
+
+        Returns
+        -------
+        Optics
+            With `fwhm_nm` set.
+
+        Raises
+        ------
+        InvalidParameterError
+            If `factor` is not above 0.
 
         Examples
         --------
