@@ -7,7 +7,7 @@ from .background import (
 )
 from .noise import Noise, estimate_noise
 from .psf_choice import choose_psf
-from .resample import fourier_resample
+from .resample import fourier_resample, resample_back
 from .width import WidthEstimate, estimate_fwhm
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "estimate_fwhm",
     "estimate_noise",
     "fourier_resample",
+    "resample_back",
     "rolling_ball",
     "wavelet_background",
 ]
