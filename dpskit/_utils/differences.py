@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["backward", "forward", "second_difference_spectrum"]
+__all__ = ["backward", "divergence", "forward", "second_difference_spectrum"]
 
 
 def forward(image: np.ndarray, axis: int) -> np.ndarray:
@@ -32,3 +32,15 @@ def second_difference_spectrum(n: int, *, real: bool = False) -> np.ndarray:
     """Return ``2 - 2 cos k``, the spectrum of ``-D-D+`` on n periodic points."""
     k = np.fft.rfftfreq(n) if real else np.fft.fftfreq(n)
     return 2.0 - 2.0 * np.cos(2 * np.pi * k)
+
+
+def divergence(image: np.ndarray, axis: int) -> np.ndarray:
+    """Return minus the adjoint of `forward`, so that ``D-D+`` is symmetric.
+
+    It equals `backward` but at the edges, where it takes zeros outside.
+    """
+    out = np.zeros_like(image)
+    source, target = np.moveaxis(image, axis, 0), np.moveaxis(out, axis, 0)
+    target[:-1] = source[:-1]
+    target[1:] -= source[:-1]
+    return out

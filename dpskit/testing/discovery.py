@@ -34,6 +34,16 @@ INSTANCES: dict[str, list[dict[str, Any]]] = {
         {**_WIDTH, "n_iter": 8},
         {**_WIDTH, "n_iter": 4, "accelerate": False, "stop": "discrepancy"},
     ],
+    "SparseDeconv": [
+        {**_WIDTH, "n_iter": 15, "temporal_weight": 0.0},
+        {
+            **_WIDTH,
+            "n_iter": 10,
+            "temporal_weight": 0.0,
+            "background": "none",
+            "deconv": "landweber",
+        },
+    ],
     "Wiener": [_WIDTH, {**_WIDTH, "regularization": 0.01}],
 }
 
@@ -56,6 +66,8 @@ TOLERANCES: dict[str, dict[str, float]] = {
         "check_image_flip_rotate_equivariance": 0.15,
         "check_image_shift_equivariance": 0.15,
     },
+    # Wavelets of level 7 have a phase.
+    "SparseDeconv": {"check_image_flip_rotate_equivariance": 0.01},
 }
 
 _ROWS = "a 2D X is one image; its rows are not samples"

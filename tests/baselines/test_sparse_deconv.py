@@ -1,0 +1,265 @@
+"""Sparse deconvolution against stored results and an independent solver."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from dpskit.baselines import RichardsonLucy, SparseDeconv, sparse_deconv
+from dpskit.baselines._hessian import sparse_hessian
+from dpskit.baselines._iterative import (
+    landweber_frame,
+    published_landweber,
+    published_richardson_lucy,
+)
+from dpskit.baselines.sparse_deconv import _published_psf
+from dpskit.exceptions import InvalidParameterError
+from dpskit.psf import airy
+
+DATA = np.load(Path(__file__).parents[1] / "data" / "sparse_deconv.npz")
+PSF = _published_psf(4.0)
+WEIGHTS = {"fidelity": 150.0, "sparsity": 10.0, "temporal_weight": 0.5}
+
+
+def _unit(name):
+    return DATA[name].astype(float) / DATA[name].max()
+
+
+def _assert_like(got, expected, tolerance=2e-6):
+    np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance * expected.max())
+
+
+def test_published_psf_is_the_stored_gaussian():
+    np.testing.assert_allclose(PSF, DATA["gauss_fwhm4"], atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("n_iter", "fidelity", "sparsity"),
+    [(n, 150, 10) for n in (1, 2, 10, 100)] + [(100, 150, 0), (100, 1000, 90)],
+)
+def test_published_hessian_step(n_iter, fidelity, sparsity):
+    got = sparse_hessian(
+        _unit("img32"),
+        fidelity=fidelity,
+        sparsity=sparsity,
+        temporal_weight=0.5,
+        n_iter=n_iter,
+        variant="published",
+    )
+    _assert_like(got, DATA[f"hessian_it{n_iter}_f{fidelity}_s{sparsity}"])
+
+
+def test_published_hessian_step_of_a_stack():
+    got = sparse_hessian(_unit("stack5x32"), n_iter=100, variant="published", **WEIGHTS)
+    _assert_like(got, DATA["hessian_stack5"])
+
+
+@pytest.mark.parametrize("n_iter", [1, 2, 7])
+def test_published_richardson_lucy(n_iter):
+    got = published_richardson_lucy(_unit("img32"), PSF, n_iter)
+    _assert_like(got, DATA[f"rl_it{n_iter}"])
+
+
+@pytest.mark.parametrize("n_iter", [2, 3, 30])
+def test_published_landweber(n_iter):
+    """The stored iterates keep their negatives; the method ends without."""
+    got = published_landweber(_unit("img32"), PSF, n_iter)
+    _assert_like(got, np.maximum(DATA[f"landweber_it{n_iter}"], 0))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(
+    ("name", "stored", "options"),
+    [
+        ("img32", "img32_fwhm4_bg0", {"background": "none"}),
+        (
+            "img32",
+            "img32_fwhm4_bg0_nodeconv",
+            {"background": "none", "deconv": "none"},
+        ),
+        ("img32", "img32_fwhm4_bg1", {}),
+        ("img32", "img32_fwhm4_bg2", {"background": "strong"}),
+        ("img48x40", "img48x40_fwhm4_bg1_up0", {}),
+        ("stack5x32", "stack5_fwhm4_bg0", {"background": "none"}),
+        ("stack5x32", "stack5_fwhm4_bg1", {}),
+    ],
+)
+def test_whole_method_as_published(name, stored, options, dtype):
+    image = DATA[name].astype(dtype)
+    got = sparse_deconv(image, PSF, variant="published", **options)
+    _assert_like(got, DATA[f"full_{stored}"])
+    estimator = SparseDeconv(fwhm_px=4.0, variant="published", **options)
+    np.testing.assert_array_equal(estimator.transform(image), got)
+
+
+def _dense_operators(shape, temporal_weight):
+    """Return weighted second differences as matrices, from `numpy.diff`."""
+    steps = [np.diff(np.eye(n), axis=0, append=np.eye(n)[-1:]) for n in shape]
+
+    def along(axis):
+        factors = [np.eye(n) for n in shape]
+        factors[axis] = steps[axis]
+        matrix = np.eye(1)
+        for factor in factors:
+            matrix = np.kron(matrix, factor)
+        return matrix
+
+    d = [along(axis) for axis in range(len(shape))]
+    y, x = d[-2], d[-1]
+    rows = [y.T @ y, x.T @ x, 2 * x @ y]
+    if len(shape) == 3:
+        t, mixed = d[0], 2 * np.sqrt(temporal_weight)
+        rows += [temporal_weight * t.T @ t, mixed * t @ y, mixed * t @ x]
+    return np.concatenate(rows)
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (3, 4, 4)])
+def test_consistent_variant_minimises_the_stated_objective(shape, rng):
+    """Independent solver: accelerated projected gradient on the dual."""
+    f = rng.random(shape) + 0.2
+    fidelity, sparsity, temporal = 8.0, 0.5, 0.3
+    matrix = np.concatenate(
+        [_dense_operators(shape, temporal), sparsity * np.eye(f.size)]
+    )
+    step = fidelity / np.linalg.norm(matrix, 2) ** 2
+    p = q = np.zeros(len(matrix))
+    for i in range(1000):
+        g = f.ravel() - matrix.T @ q / fidelity
+        new = np.clip(q + step * matrix @ g, -1, 1)
+        q, p = new + i / (i + 3) * (new - p), new
+    expected = f.ravel() - matrix.T @ p / fidelity
+    got = sparse_hessian(
+        f,
+        fidelity=fidelity,
+        sparsity=sparsity,
+        temporal_weight=temporal,
+        n_iter=600,
+        variant="consistent",
+    )
+    np.testing.assert_allclose(got.ravel(), np.maximum(expected, 0), atol=2e-4)
+
+
+@pytest.mark.parametrize("shape", [(6, 7), (4, 5, 6)])
+@pytest.mark.parametrize("sparsity", [0.0, 10.0, 90.0])
+def test_flat_image_is_soft_thresholded(shape, sparsity):
+    """Closed form: max(f - sparsity / fidelity, 0)."""
+    options = {"fidelity": 150.0, "sparsity": sparsity, "temporal_weight": 0.5}
+    got = sparse_hessian(
+        np.full(shape, 0.4), n_iter=200, variant="consistent", **options
+    )
+    np.testing.assert_allclose(got, max(0.4 - sparsity / 150, 0), atol=1e-6)
+
+
+def test_published_fixed_point_of_a_flat_image():
+    """Closed form with the squared sparsity in the system: 0.583333."""
+    got = sparse_hessian(np.ones((8, 8)), n_iter=400, variant="published", **WEIGHTS)
+    np.testing.assert_allclose(got, 140 / 240, atol=1e-6)
+
+
+def test_hessian_step_removes_noise(rng):
+    truth = ndimage.gaussian_filter(rng.random((64, 64)), 3)
+    truth /= truth.max()
+    noisy = np.maximum(truth + 0.1 * rng.standard_normal(truth.shape), 0)
+    options = {"fidelity": 10.0, "sparsity": 0.0, "temporal_weight": 0.0}
+    got = sparse_hessian(noisy, n_iter=100, variant="consistent", **options)
+    assert np.linalg.norm(got - truth) < 0.5 * np.linalg.norm(noisy - truth)
+
+
+def test_landweber_reaches_the_non_negative_least_squares_solution(rng):
+    """Stationarity: the gradient is 0 where x > 0 and not negative elsewhere."""
+    psf = np.outer([1, 4, 1], [1, 4, 1]) / 36
+    image = ndimage.convolve(rng.random((12, 11)) ** 8, psf, mode="reflect")
+    image += 0.02 * rng.standard_normal(image.shape)
+    x = landweber_frame(image, np.pad(psf, 12), 1500)
+    gradient = ndimage.convolve(
+        ndimage.convolve(x, psf, mode="reflect") - image, psf, mode="reflect"
+    )
+    assert np.abs(gradient[x > 1e-6]).max() < 1e-5
+    assert gradient.min() > -1e-5
+
+
+@pytest.mark.parametrize("background", ["none", "weak", "strong"])
+@pytest.mark.parametrize("deconv", ["rl", "landweber", "none"])
+def test_consistent_variant_keeps_the_light(background, deconv):
+    image = DATA["img48x40"]
+    estimator = SparseDeconv(fwhm_px=4.0, background=background, deconv=deconv)
+    result, info = estimator.transform(image, return_info=True)
+    expected = image.sum() - info["background"].sum()
+    assert result.sum() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("background", ["weak_low_light", "low_light"])
+def test_low_light_backgrounds_stay_below_the_mean(background):
+    image = DATA["img48x40"] + 50.0
+    estimator = SparseDeconv(fwhm_px=4.0, background=background)
+    _, info = estimator.transform(image, return_info=True)
+    assert 0 < info["background"].mean() < image.mean()
+
+
+def test_frames_are_coupled_by_the_temporal_weight_only():
+    stack = DATA["stack5x32"]
+    alone = SparseDeconv(fwhm_px=4.0, temporal_weight=0.0)
+    together = alone.transform(stack)
+    for frame, got in zip(stack, together, strict=True):
+        np.testing.assert_array_equal(got, alone.transform(frame))
+    joint = SparseDeconv(fwhm_px=4.0, temporal_weight=0.5).transform(stack)
+    assert np.abs(joint - together).max() > 0.01 * together.max()
+
+
+def test_temporal_weight_steadies_a_noisy_series(rng):
+    still = np.repeat(DATA["img32"][None].astype(float), 8, axis=0)
+    series = rng.poisson(still)
+    options = {"fwhm_px": 4.0, "fidelity": 40.0, "background": "none"}
+    spread = [
+        SparseDeconv(temporal_weight=w, **options).transform(series).std(0).mean()
+        for w in (0.0, 2.0)
+    ]
+    assert spread[1] < 0.8 * spread[0]
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 24, 20), (2, 1, 3, 24, 20)])
+def test_axes_before_time_are_series_of_their_own(shape, rng):
+    stack = rng.poisson(30.0, shape)
+    estimator = SparseDeconv(fwhm_px=3.0, n_iter=10)
+    result, infos = estimator.transform(stack, return_info=True)
+    assert result.shape == shape
+    assert len(infos) == np.prod(shape[:-2])
+    first = estimator.transform(stack.reshape(-1, 3, 24, 20)[1])
+    np.testing.assert_array_equal(result.reshape(-1, 3, 24, 20)[1], first)
+    options = {"n_iter": 10}
+    np.testing.assert_allclose(
+        sparse_deconv(stack, airy(3.0), **options), result, rtol=1e-5
+    )
+
+
+def test_sharpens_a_bead():
+    bead = np.pad(airy(4.0), 8) * 1000
+    for variant in ("consistent", "published"):
+        sharp = SparseDeconv(fwhm_px=4.0, variant=variant).transform(bead)
+        assert np.sum(sharp > sharp.max() / 2) < 0.5 * np.sum(bead > bead.max() / 2)
+
+
+def test_without_priors_it_is_richardson_lucy(rng):
+    image = rng.poisson(50.0, (24, 25))
+    got = SparseDeconv(
+        fwhm_px=3.0, sparsity=0.0, fidelity=1e9, background="none", deconv_iter=7
+    ).transform(image)
+    expected = RichardsonLucy(fwhm_px=3.0, n_iter=7).transform(image)
+    np.testing.assert_allclose(got, expected, atol=1e-4 * expected.max())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"fidelity": 0.0}, r"'fidelity' .* \(0, inf\)\. Got 0.0"),
+        ({"sparsity": -1.0}, r"'sparsity' .* \[0, inf\)\. Got -1.0"),
+        ({"background": "auto"}, r"one of .*'weak'.* Got 'auto'"),
+        ({"variant": "fixed"}, r"'consistent', 'published'.* Got 'fixed'"),
+    ],
+)
+def test_errors_name_parameter_and_value(arguments, message):
+    with pytest.raises(InvalidParameterError, match=message):
+        sparse_deconv(np.ones((8, 8)), np.ones((3, 3)), **arguments)
+    with pytest.raises(InvalidParameterError, match=message):
+        SparseDeconv(**arguments).fit(np.ones((8, 8)))
