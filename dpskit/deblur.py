@@ -12,7 +12,11 @@ from scipy import fft
 from dpskit._utils.params import Interval, Matching, Options
 from dpskit._utils.transfer import airy_otf, gaussian_otf
 from dpskit.base import ImageTransformer
-from dpskit.preprocessing import estimate_background, fourier_resample
+from dpskit.preprocessing import (
+    estimate_background,
+    fourier_resample,
+    resample_back,
+)
 from dpskit.preprocessing.noise import Noise, cosine_radius, estimate_noise
 from dpskit.preprocessing.psf_choice import (
     CANONICAL_FWHM_PX,
@@ -176,9 +180,9 @@ default="auto"
         kept = max(light - float(np.mean(haze, dtype=np.float64)), 0.0)
         out = done.image
         if self.grid == "input":
-            out = np.maximum(fourier_resample(out, 1 / factor, shape=frame.shape), 0)
+            out = np.maximum(resample_back(out, factor, frame.shape), 0)
         out = out * (kept / max(float(np.mean(out, dtype=np.float64)), 1e-30))
-        haze = np.maximum(fourier_resample(haze, 1 / factor, shape=frame.shape), 0)
+        haze = np.maximum(resample_back(haze, factor, frame.shape), 0)
         total = float(np.mean(unit, dtype=np.float64))
         info = {
             **asdict(width),

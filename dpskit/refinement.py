@@ -1,25 +1,27 @@
 """Data-consistency refinement: Richardson-Lucy steps from a good start.
 
-The network's output is moved towards the measured image until the residual,
-seen through the PSF, is no larger than the image's own noise: the
-discrepancy principle decides how many steps that takes.
+The network's output is moved towards the measured image. How far is decided
+by the image itself: its photons plan the number of steps, and they end early
+once the residual is no larger than the noise.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import fft
 
-from dpskit._utils.transfer import airy_otf
+from dpskit._utils.transfer import AIRY_CUTOFF, airy_otf
 from dpskit.preprocessing.noise import Noise, cosine_radius
 
-__all__ = ["Refined", "refine"]
+__all__ = ["Refined", "planned_steps", "refine"]
 
 _CHECKS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64, 85)
-_DISCREPANCY = 1.2
-_PROGRESS = 0.004
+_DISCREPANCY = 1.0
+_PROGRESS = 0.001
+_BAND = (0.8, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +35,8 @@ class Refined:
     steps : int
         Richardson-Lucy steps taken.
     discrepancy : float
-        Power of the residual seen through the PSF over the power that noise
-        alone would have; about 1 when the image is explained.
+        Power of the residual just below the optical cutoff over the power
+        that noise alone would have; about 1 when the image is explained.
     """
 
     image: np.ndarray
@@ -46,12 +48,51 @@ class _Optics:
     """The PSF in the cosine basis, where mirrored borders are exact."""
 
     def __init__(self, shape: tuple[int, int], fwhm_px: float, dtype: np.dtype):
-        self.otf = airy_otf(cosine_radius(shape), fwhm_px).astype(dtype)
-        self.energy = float(np.mean(np.square(self.otf, dtype=np.float64)))
+        k = cosine_radius(shape)
+        self.otf = airy_otf(k, fwhm_px).astype(dtype)
+        low, high = (b * AIRY_CUTOFF / fwhm_px for b in _BAND)
+        self.band = (k > low) & (k <= high)
 
     def blur(self, x: np.ndarray) -> np.ndarray:
         spectrum = fft.dctn(x, norm="ortho", workers=-1) * self.otf
         return fft.idctn(spectrum, norm="ortho", workers=-1, overwrite_x=True)
+
+    def discrepancy(
+        self, residual: np.ndarray, mean: np.ndarray, noise: Noise
+    ) -> float:
+        power = fft.dctn(residual, norm="ortho", workers=-1)[self.band]
+        expected = float(np.mean(noise.variance(mean), dtype=np.float64))
+        if not power.size or expected <= 0:
+            return 0.0 if not np.any(power) else math.inf
+        return float(np.mean(np.square(power, dtype=np.float64))) / expected
+
+
+def planned_steps(image: np.ndarray, noise: Noise) -> int:
+    """Return the steps that an image of this many photons can bear.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        Measured image.
+    noise : Noise
+        Of the image; its gain turns grey values into photons.
+
+    Returns
+    -------
+    int
+        ``7 (N / 300)^0.8 - 2.5`` for N photons in the brightest pixels, from
+        0 to 85: the best counts on simulated validation images.
+
+    Examples
+    --------
+    >>> planned_steps(np.full((9, 9), 300.0), Noise(1.0, 0.0, 300.0))
+    4
+    """
+    if noise.gain <= 0:
+        return _CHECKS[-1] if noise.level <= 0 else 0
+    photons = float(np.quantile(image, 0.999)) + noise.floor / noise.gain
+    steps = 7 * (max(photons, 0.0) / noise.gain / 300) ** 0.8 - 2.5
+    return int(np.clip(steps, 0, _CHECKS[-1]))
 
 
 def refine(
@@ -88,11 +129,11 @@ def refine(
     Notes
     -----
     A step is ``x <- x H[y / (H x + b)]`` with Biggs and Andrews's
-    extrapolation. The discrepancy is
-    ``sum w (H r)^2 / sum w v |h|^2`` with the residual r = y - H x - b, the
-    noise variance v and the weight w = H x: misfit counts where light is.
-    Steps end below a discrepancy of 1.2, or when a step gains under 0.4 %,
-    which is the sign of a PSF that does not fit, not of missing steps.
+    extrapolation. The discrepancy compares the residual ``y - H x - b`` in the
+    highest fifth of the frequencies that the PSF passes, where deblurring is
+    slowest, with the noise. Steps end at the number that `planned_steps`
+    gives, once the discrepancy falls to 1, or when a step gains under 0.1 %,
+    the sign of a PSF that does not fit, not of missing steps.
 
     References
     ----------
@@ -111,26 +152,21 @@ def refine(
     y = np.maximum(image, 0)
     x = before = np.maximum(start, 0)
     point, change = x, None
-    last = _CHECKS[-1] if steps is None else steps
-    discrepancy, checked = np.inf, 0
+    last = planned_steps(image, noise) if steps is None else steps
+    discrepancy, checked = math.inf, 0
     for n in range(last + 1):
         model = optics.blur(point) + background
-        if steps is None and n in _CHECKS:
-            now = _discrepancy(optics, image - model, model - background, noise)
+        if n == last or (steps is None and n in _CHECKS):
+            now = optics.discrepancy(image - model, model - background, noise)
             slow = n > 0 and now > discrepancy * (1 - _PROGRESS) ** (n - checked)
             discrepancy, checked = now, n
-            if now <= _DISCREPANCY or slow:
+            if n == last or now <= _DISCREPANCY or slow:
                 break
-        if n == last:
-            break
         ratio = y / np.maximum(model, tiny)
         x = np.maximum(point * optics.blur(ratio), 0)
         point, change = _extrapolate(x, before, point, change)
         before = x
-    if steps is not None:
-        model = optics.blur(x) + background
-        discrepancy = _discrepancy(optics, image - model, model - background, noise)
-    return Refined(x, n, float(discrepancy))
+    return Refined(x, n, discrepancy)
 
 
 def _extrapolate(
@@ -143,12 +179,3 @@ def _extrapolate(
     power = np.vdot(change, change)
     alpha = float(np.clip(np.vdot(new, change) / power, 0, 1)) if power > 0 else 0.0
     return np.maximum(x + alpha * (x - before), 0), new
-
-
-def _discrepancy(
-    optics: _Optics, residual: np.ndarray, mean: np.ndarray, noise: Noise
-) -> float:
-    weight = np.maximum(mean, 0)
-    measured = np.vdot(weight, np.square(optics.blur(residual)))
-    expected = np.vdot(weight, noise.variance(mean)) * optics.energy
-    return float(measured / max(expected, 1e-300))

@@ -9,7 +9,7 @@ from dpskit.baselines import richardson_lucy
 from dpskit.preprocessing import Noise, estimate_noise
 from dpskit.preprocessing.noise import cosine_radius
 from dpskit.psf import airy
-from dpskit.refinement import refine
+from dpskit.refinement import planned_steps, refine
 from dpskit.synth import filaments
 
 
@@ -34,12 +34,27 @@ def test_steps_are_those_of_richardson_lucy(truth):
         np.testing.assert_allclose(found, expected, atol=0.03 * expected.max())
 
 
-def test_truth_of_a_noisy_image_is_left_alone(truth, rng):
+def test_discrepancy_of_the_truth_is_one(truth, rng):
     mean = np.maximum(blur(truth) * 300, 0)
     image = rng.poisson(mean).astype(float)
-    done = refine(truth * 300, image, 3.5, estimate_noise(image, 3.5))
-    assert done.steps == 0
-    assert done.discrepancy == pytest.approx(1, abs=0.25)
+    done = refine(truth * 300, image, 3.5, estimate_noise(image, 3.5), steps=0)
+    assert done.discrepancy == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize(("photons", "steps"), [(20, 0), (300, 4), (3000, 41)])
+def test_more_light_plans_more_steps(photons, steps):
+    image = np.full((20, 20), 2.5 * photons)
+    assert planned_steps(image, Noise(2.5, 0.0, 1.0)) == steps
+
+
+def test_steps_end_early_when_the_image_is_explained(truth, rng):
+    """From the truth itself: fewer steps than the light would bear."""
+    mean = np.maximum(blur(truth) * 300, 0)
+    image = rng.poisson(mean).astype(float)
+    noise = estimate_noise(image, 3.5)
+    easy = Noise(noise.gain, noise.floor + 10 * noise.level, 11 * noise.level)
+    assert planned_steps(image, noise) > 3
+    assert refine(truth * 300, image, 3.5, easy).steps < planned_steps(image, noise)
 
 
 def test_bad_start_is_refined_to_the_noise(truth, rng):
