@@ -1,13 +1,17 @@
+from .mssr import MSSR, mssr, temporal_mssr
 from .richardson_lucy import RichardsonLucy, richardson_lucy, richardson_lucy_path
 from .sparse_deconv import SparseDeconv, sparse_deconv
 from .wiener import Wiener, wiener
 
 __all__ = [
+    "MSSR",
     "RichardsonLucy",
     "SparseDeconv",
     "Wiener",
+    "mssr",
     "richardson_lucy",
     "richardson_lucy_path",
     "sparse_deconv",
+    "temporal_mssr",
     "wiener",
 ]

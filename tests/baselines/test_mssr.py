@@ -1,0 +1,194 @@
+"""MSSR against stored results of the Matlab program, and closed forms."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import fft
+
+from dpskit.baselines import MSSR, mssr, temporal_mssr
+from dpskit.baselines._meanshift import _shift_2d, mean_shift
+from dpskit.baselines.mssr import (
+    _average_mesh,
+    _cumulant,
+    _enlarge,
+    _raise_order,
+)
+from dpskit.exceptions import InvalidParameterError
+from dpskit.psf import airy
+
+DATA = np.load(Path(__file__).parents[1] / "data" / "mssr.npz")
+IMAGE = DATA["img32"].astype(float)
+MIDDLE = (slice(None), slice(60, 100))
+
+
+def _assert_like(got, expected):
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-10 * expected.max())
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_orders(order):
+    got = mssr(IMAGE, 4.0, order=order, intensity=False)
+    _assert_like(got, DATA[f"amp1_o{order}"])
+
+
+def test_intensity():
+    _assert_like(mssr(IMAGE, 4.0), DATA["amp1_o1_norm"])
+
+
+def test_mean_shift_core():
+    _assert_like(mean_shift(IMAGE, 2), DATA["core_hs2"])
+    fine = _enlarge(IMAGE, 5, "bicubic")
+    _assert_like(mean_shift(fine, 10)[MIDDLE], DATA["core_hs10"])
+
+
+def test_bicubic_interpolation():
+    _assert_like(_enlarge(IMAGE, 5, "bicubic")[MIDDLE], DATA["up5"])
+
+
+def test_amplification():
+    _assert_like(mssr(IMAGE, 4.0, 2), DATA["amp2_o1_bic"])
+    _assert_like(mssr(IMAGE, 4.0, 5)[MIDDLE], DATA["amp5_o1_bic"])
+
+
+def _zero_padded(image, factor):
+    """Periodic interpolation of the Matlab program, Nyquist on one side."""
+    spectrum = fft.fft2(image)
+    whole = np.zeros([factor * n for n in image.shape], complex)
+    halves = [((n + 1) // 2, n // 2) for n in image.shape]
+    for rows in (slice(halves[0][0]), slice(-halves[0][1], None)):
+        for cols in (slice(halves[1][0]), slice(-halves[1][1], None)):
+            whole[rows, cols] = spectrum[rows, cols]
+    return fft.ifft2(whole).real * factor**2
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "factor", "fwhm_px", "part"),
+    [
+        ("amp2_o1_ft", "img32", 2, 4.0, slice(None)),
+        ("amp3_o1_ft_33x31", "img33x31", 3, 3.0, slice(40, 60)),
+    ],
+)
+def test_steps_after_the_published_fourier_interpolation(
+    name, source, factor, fwhm_px, part
+):
+    fine = _zero_padded(DATA[source].astype(float), factor)
+    fine = _average_mesh(fine, (factor + 1) // 2)
+    reach = int(np.floor(0.5 * fwhm_px * factor + 0.5))
+    got = _raise_order(mean_shift(fine, reach), fine, 1) * fine
+    _assert_like(got[:, part], DATA[name])
+
+
+def test_compiled_kernel_equals_its_source():
+    image = IMAGE[8:20, 8:18]
+    padded = np.pad(image, 1, mode="symmetric")
+    rows, cols = np.array([0, 1, 1, 2]), np.array([1, 0, 2, 1])
+    compiled, plain = np.zeros(image.shape), np.zeros(image.shape)
+    near = np.full(4, np.exp(-1.0))
+    _shift_2d(padded, rows, cols, near, 1, compiled)
+    _shift_2d.py_func(padded, rows, cols, near, 1, plain)
+    np.testing.assert_allclose(compiled, plain, rtol=1e-12)
+    np.testing.assert_allclose(compiled, mean_shift(image, 1), rtol=1e-12)
+
+
+def test_mean_shift_of_a_point():
+    """Closed form: M = 1, so every neighbour has the range weight exp(-1)."""
+    image = np.zeros((9, 9))
+    image[4, 4] = 1
+    got = mean_shift(image, 2)
+    assert got[4, 4] == pytest.approx(1)
+    assert np.count_nonzero(got) == 1
+
+
+@pytest.mark.parametrize("fwhm_px", [2.9, 3.0, 4.9])
+def test_half_a_pixel_rounds_up(fwhm_px):
+    """0.5 * 3.0 = 1.5 is a reach of 2, as 4.9 is; 2.9 is 1."""
+    near = {2.9: 1, 3.0: 2, 4.9: 2}[fwhm_px]
+    got = mssr(IMAGE, fwhm_px, order=0, intensity=False)
+    expected = mean_shift(IMAGE, near)
+    np.testing.assert_allclose(got, expected / expected.max())
+
+
+@pytest.mark.parametrize("interpolation", ["bicubic", "fourier"])
+@pytest.mark.parametrize("factor", [2, 3])
+def test_pixel_centres_stay_in_place(interpolation, factor):
+    bead = np.pad(airy(5.0, 25), 3)
+    sharp = mssr(bead, 5.0, factor, interpolation=interpolation)
+    y, x = np.indices(sharp.shape)
+    centre = np.array([np.average(y, weights=sharp), np.average(x, weights=sharp)])
+    np.testing.assert_allclose(centre, (np.array(sharp.shape) - 1) / 2, atol=1e-3)
+    assert sharp.shape == (factor * 31, factor * 31)
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+@pytest.mark.parametrize("level", [0.0, 7.0])
+def test_flat_image_gives_zeros(factor, level):
+    got = mssr(np.full((12, 9), level), 4.0, factor, interpolation="bicubic")
+    np.testing.assert_array_equal(got, 0.0)
+
+
+def test_higher_orders_are_sharper():
+    bead = np.pad(airy(6.0), 2)
+    areas = [np.sum(x > x.max() / 2) for x in (mssr(bead, 6.0, 3, n) for n in (0, 2))]
+    assert areas[1] < areas[0] < np.sum(bead > bead.max() / 2) * 9
+
+
+def test_mean_of_stack_is_frame_by_frame(rng):
+    series = rng.poisson(30.0, (4, 12, 11)).astype(float)
+    alone = np.stack([mssr(frame, 3.0) for frame in series])
+    np.testing.assert_allclose(temporal_mssr(series, 3.0), alone.mean(0))
+    np.testing.assert_allclose(temporal_mssr(series, 3.0, "tpm"), alone.sum(0) ** 2)
+    np.testing.assert_allclose(
+        temporal_mssr(series, 3.0, "variance"), np.var(alone, axis=0)
+    )
+    cv = temporal_mssr(series, 3.0, "cv")
+    lit = alone.mean(0) > 0
+    np.testing.assert_allclose((cv * alone.mean(0))[lit], alone.std(0)[lit])
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_moments_as_published(order, rng):
+    """Zero-lag absolute moments without the first order - 1 frames."""
+    series = rng.poisson(30.0, (9, 10, 11)).astype(float)
+    alone = np.stack([mssr(frame, 3.0) for frame in series])
+    d = np.abs(alone - alone.mean(0))[order - 1 :]
+    expected = (d**order).mean(0)
+    if order == 4:
+        expected = np.abs(expected - 3 * (d**2).mean(0) ** 2)
+    got = temporal_mssr(series, 3.0, f"moment{order}")
+    np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_cumulants_see_slow_blinking_but_not_shot_noise(rng):
+    """A blinking pixel is correlated over frames, a noisy one is not."""
+    blinking = np.repeat(rng.integers(0, 2, 250), 8).astype(float)
+    noisy = rng.standard_normal(2000) * blinking.std()
+    pixels = np.stack([blinking, noisy], axis=1)[:, :, None]
+    second = _cumulant(pixels, 2)
+    assert second[0, 0] > 10 * second[1, 0]
+    assert second[0, 0] == pytest.approx(7 / 8 * blinking.var(), rel=0.1)
+    gaussian = rng.standard_normal((20000, 1, 1))
+    assert _cumulant(gaussian, 4)[0, 0] < 0.05
+
+
+def test_estimator_is_the_function_and_says_its_scale():
+    got, info = MSSR(fwhm_px=4.0, amplification=2).transform(IMAGE, return_info=True)
+    np.testing.assert_array_equal(got, mssr(IMAGE, 4.0, 2))
+    assert info["pixel_scale"] == 2.0
+    assert info["fwhm_px"] == 4.0
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "message"),
+    [
+        (mssr, {"amplification": 0}, r"'amplification' .* \[1, inf\)\. Got 0"),
+        (mssr, {"fwhm_px": 0.0}, r"'fwhm_px' .* \(0, inf\)\. Got 0.0"),
+        (mssr, {"interpolation": "linear"}, r"'fourier'.* Got 'linear'"),
+        (temporal_mssr, {"statistic": "median"}, r"'mean'.* Got 'median'"),
+        (temporal_mssr, {"statistic": "cumulant4"}, r"'time axis' .* \[4, inf\).* 3"),
+    ],
+)
+def test_errors_name_parameter_and_value(function, arguments, message):
+    call = {"fwhm_px": 3.0, **arguments}
+    with pytest.raises(InvalidParameterError, match=message):
+        function(np.ones((3, 8, 8)), **call)
