@@ -35,7 +35,10 @@ def add_parser(commands: Any) -> None:
         "--batch-size", type=int, default=6, metavar="N", help="default: 6"
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="of the weights and the images; default: 0"
+        "--seed", type=int, default=0, help="of the first weights; default: 0"
+    )
+    parser.add_argument(
+        "--data-seed", type=int, help="of the simulated images; default: the seed"
     )
     parser.add_argument(
         "--initial", metavar="WEIGHTS", help="weights to start from, by name or file"
@@ -59,10 +62,10 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, write the weights and return the exit code."""
     out, checkpoint = _paths(args)
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from dpskit import __version__
-    from dpskit.nn import PRESETS, TrainingOptions, resolve_device, train
+    from dpskit.nn import PRESETS, TrainingOptions, resolve_device, train, validate
     from dpskit.synth import TrainingBatches
     from dpskit.weights import load_network, save_network
 
@@ -75,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
         checkpoint_every=args.checkpoint_every,
         seed=args.seed,
     )
-    batches = TrainingBatches(args.seed, args.batch_size, **guided)
+    data_seed = args.seed if args.data_seed is None else args.data_seed
+    batches = TrainingBatches(data_seed, args.batch_size, **guided)
     initial = load_network(args.initial).state_dict() if args.initial else None
     with _progress(options.steps, args.quiet) as report:
         net, history = train(
@@ -87,13 +91,16 @@ def run(args: argparse.Namespace) -> int:
             device=resolve_device(args.device),
             report=report,
         )
+    unseen = replace(batches, seed=data_seed + 1_000_003)
     card = {
         "name": out.stem,
         "preset": args.preset,
-        "training": asdict(options),
-        "data": asdict(batches),
+        "recipe": {**asdict(options), "initial": args.initial},
+        "seed": args.seed,
+        "data": {**asdict(batches), "version": __version__},
         "history": {"step": history.step, "loss": history.loss},
-        "dpskit": __version__,
+        "scores": {"validation_loss": validate(net, unseen, options)},
+        "license": "BSD-3-Clause",
     }
     save_network(net, out, card)
     if not args.quiet:

@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["add_parser"]
 
 # Shown in the list, in this order; the card itself may hold more.
-BRIEF = ("parameters", "fwhm_px", "objective", "steps", "licence")
+BRIEF = ("preset", "seed", "license")
 
 
 def add_parser(commands: Any) -> None:

@@ -1,7 +1,7 @@
 from .guide import STRENGTHS, guide_channels
 from .inference import predict, resolve_device
 from .network import PRESETS, NetworkConfig, ResUDBPN, complexity
-from .training import History, TrainingOptions, train
+from .training import History, TrainingOptions, train, validate
 
 __all__ = [
     "PRESETS",
@@ -15,4 +15,5 @@ __all__ = [
     "predict",
     "resolve_device",
     "train",
+    "validate",
 ]

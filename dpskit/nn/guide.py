@@ -39,7 +39,7 @@ def guide_channels(
 
     Examples
     --------
-    >>> guide_channels(np.ones((8, 8)), strengths=(1.0,))[:, 0, 0]
+    >>> guide_channels(np.ones((8, 8)), strengths=(1.0,))[:, 0, 0].round(3)
     array([1. , 0.5], dtype=float32)
     """
     image = np.asarray(image, dtype=np.float32)

@@ -19,8 +19,8 @@ def test_training_writes_weights_with_a_card(tmp_path):
     out = tmp_path / "mine.safetensors"
     assert train(out, "--steps", "2", "--seed", "5") == 0
     card = read_card(out)
-    assert card["training"]["steps"] == 2
-    assert card["training"]["seed"] == card["data"]["seed"] == 5
+    assert card["recipe"]["steps"] == 2
+    assert card["recipe"]["seed"] == card["data"]["seed"] == card["seed"] == 5
     assert load_network(out).config.in_channels == 5
 
 
