@@ -209,11 +209,11 @@ def resampled(psf: ArrayLike, factor: float) -> np.ndarray:
 
 
 def _interpolator(n: int, factor: float) -> np.ndarray:
-    """Return the matrix of sinc interpolation from n samples, centre to centre."""
+    """Return sinc interpolation from n samples, centre to centre, as a matrix."""
     half = math.floor((n - 1) // 2 * factor + 1e-9)
     old, new = np.arange(n) - n // 2, np.arange(-half, half + 1) / factor
     band = min(factor, 1.0)
-    return band * np.sinc(band * (new[:, None] - old))
+    return np.sinc(band * (new[:, None] - old))
 
 
 def cropped(psf: ArrayLike, fraction: float = 0.99) -> np.ndarray:

@@ -21,7 +21,7 @@ __all__ = ["BeadPSF", "psf_from_beads"]
 
 _FWHM_PER_SIGMA = math.sqrt(8 * math.log(2))
 # Gaussians are fitted to what is brighter than this fraction of a bead's peak:
-# there an Airy pattern is a Gaussian of the same FWHM within 1 %.
+# there an Airy pattern is a Gaussian of the same FWHM within 1.5 %.
 _CORE = 0.45
 # A ball of diameter d has the variance d^2 / 20 along each axis.
 _BALL_FWHM = _FWHM_PER_SIGMA / math.sqrt(20)
