@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import warnings
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,13 @@ def _part(path):
     return relative.parts[0] if len(relative.parts) > 1 else relative.stem
 
 
+@cache
 def _imports(path):
-    """Yield the full module of every import, and whether it runs on import."""
+    """Return the full module of every import, and whether it runs on import."""
+    return list(_find_imports(path))
+
+
+def _find_imports(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     lazy = {
         id(inner)

@@ -68,8 +68,8 @@ EXEMPTIONS: dict[str, dict[str, str]] = {
 TOLERANCES: dict[str, dict[str, float]] = {
     # Strides of 16 px tie the network to its grid.
     "DPSDeblur": {
-        "check_image_flip_rotate_equivariance": 0.15,
-        "check_image_shift_equivariance": 0.15,
+        "check_image_flip_rotate_equivariance": 0.25,
+        "check_image_shift_equivariance": 0.25,
     },
     # Wavelets of level 7 have a phase.
     "SparseDeconv": {"check_image_flip_rotate_equivariance": 0.01},
