@@ -41,6 +41,9 @@ def add_parser(commands: Any) -> None:
         "--data-seed", type=int, help="of the simulated images; default: the seed"
     )
     parser.add_argument(
+        "--kinds", metavar="A,B", help="structures to draw; default: all, weighted"
+    )
+    parser.add_argument(
         "--initial", metavar="WEIGHTS", help="weights to start from, by name or file"
     )
     parser.add_argument(
@@ -70,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
     from dpskit.weights import load_network, save_network
 
     config = PRESETS[args.preset]
-    guided = {} if config.in_channels > 1 else {"strengths": ()}
+    drawn = {"kinds": _kinds(args.kinds)} if args.kinds else {}
+    if config.in_channels == 1:
+        drawn["strengths"] = ()
     options = TrainingOptions(
         steps=args.steps,
         objective=args.objective,
@@ -79,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
     )
     data_seed = args.seed if args.data_seed is None else args.data_seed
-    batches = TrainingBatches(data_seed, args.batch_size, **guided)
+    batches = TrainingBatches(data_seed, args.batch_size, **drawn)
     initial = load_network(args.initial).state_dict() if args.initial else None
     with _progress(options.steps, args.quiet) as report:
         net, history = train(
@@ -106,6 +111,18 @@ def run(args: argparse.Namespace) -> int:
     if not args.quiet:
         print(f"{out}: {args.preset}, {options.steps} steps, seed {args.seed}")
     return 0
+
+
+def _kinds(text: str) -> tuple[tuple[str, float], ...]:
+    """Return the named structures with equal shares."""
+    from dpskit.synth import TRAINING_KINDS
+
+    names = text.split(",")
+    for name in names:
+        if name not in TRAINING_KINDS:
+            known = ", ".join(TRAINING_KINDS)
+            raise UsageError(f"--kinds must be among {known}; got '{name}'.")
+    return tuple((name, 1.0) for name in names)
 
 
 def _paths(args: argparse.Namespace) -> tuple[Path, Path]:

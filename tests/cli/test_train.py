@@ -77,3 +77,18 @@ def test_card_is_json(name, capsys):
 def test_unknown_weights(capsys):
     assert main(["weights", "none_such"]) == 1
     assert "'none_such'" in capsys.readouterr().err
+
+
+def test_two_step_schedule_of_the_paper(tmp_path):
+    """F-actin first, then F-actin and rings from the first weights."""
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    paper = ("--steps", "1", "--objective", "paper")
+    assert train(first, *paper, "--kinds", "actin_mesh") == 0
+    kinds = "actin_mesh,clathrin_rings"
+    assert train(second, *paper, "--kinds", kinds, "--initial", str(first)) == 0
+    assert read_card(second)["data"]["kinds"] == [[k, 1.0] for k in kinds.split(",")]
+    assert read_card(second)["recipe"]["initial"] == str(first)
+
+
+def test_unknown_kind_is_named(tmp_path):
+    assert train(tmp_path / "a.safetensors", "--steps", "1", "--kinds", "cheese") == 2
