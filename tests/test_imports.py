@@ -1,6 +1,8 @@
 """Who imports whom, and what `import dpskit` does to a process."""
 
 import ast
+import importlib
+import inspect
 import json
 import logging
 import os
@@ -178,3 +180,13 @@ def test_classical_methods_need_no_torch(tmp_path):
 def test_this_process_is_unchanged_too():
     assert logging.getLogger("dpskit").handlers == []
     assert not any("dpskit" in str(entry) for entry in warnings.filters)
+
+
+@pytest.mark.parametrize("part", sorted(p.parent.name for p in ROOT.glob("*/*.pyi")))
+def test_functions_are_not_hidden_by_modules_of_their_name(part):
+    """`richardson_lucy` lives in `richardson_lucy.py`; lazy_loader >= 0.6."""
+    package = importlib.import_module(f"dpskit.{part}")
+    for path in (ROOT / part).glob("[a-z]*.py"):
+        importlib.import_module(f"dpskit.{part}.{path.stem}")
+    public = {name: getattr(package, name) for name in package.__all__}
+    assert [name for name, value in public.items() if inspect.ismodule(value)] == []

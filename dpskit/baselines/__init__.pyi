@@ -1,6 +1,7 @@
-from .mssr import MSSR, mssr, temporal_mssr
+from .mssr import MSSR, mssr
 from .richardson_lucy import RichardsonLucy, richardson_lucy, richardson_lucy_path
 from .sparse_deconv import SparseDeconv, sparse_deconv
+from .temporal import temporal_mssr
 from .wiener import Wiener, wiener
 
 __all__ = [

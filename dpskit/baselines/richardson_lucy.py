@@ -65,8 +65,8 @@ def richardson_lucy(
         0.1 % of the image's mean are raised to it, for a product cannot
         revive zeros.
     accelerate : bool, default=True
-        Extrapolate between iterations (Biggs and Andrews); 20 accelerated
-        iterations do about what 60 to 100 plain ones do.
+        Extrapolate between iterations (Biggs and Andrews): 20 accelerated
+        iterations raise the likelihood about as far as 80 plain ones.
     tv : float, default=0
         Weight of the total variation prior in [0, 0.1); 0.002 to 0.02 are
         usual. Larger values flatten noise and faint detail.
