@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from typing import Any
 from unittest import SkipTest
 
@@ -105,10 +104,7 @@ def all_estimators() -> list[tuple[str, type]]:
     >>> "RichardsonLucy" in dict(all_estimators())
     True
     """
-    public = []
-    for name in sorted(dpskit.__all__):
-        with suppress(ImportError, AttributeError):
-            public.append((name, getattr(dpskit, name)))
+    public = [(name, getattr(dpskit, name)) for name in sorted(dpskit.__all__)]
     return [
         (name, value)
         for name, value in public

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.signal import fftconvolve
 from skimage import restoration
@@ -213,6 +215,21 @@ def test_any_size(shape, columns):
     np.testing.assert_allclose(flat, 1.0, rtol=1e-9)
     dark = richardson_lucy(np.zeros(shape), psf, stop="discrepancy")
     np.testing.assert_array_equal(dark, 0.0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    shape=st.tuples(*[st.integers(1, 24)] * 2),
+    size=st.tuples(*[st.integers(1, 12)] * 2),
+    seed=st.integers(0, 1000),
+    accelerate=st.booleans(),
+)
+def test_any_image_and_psf_keeps_its_light(shape, size, seed, accelerate):
+    rng = np.random.default_rng(seed)
+    image, psf = rng.poisson(3.0, shape), rng.random(size) + 1e-3
+    result = richardson_lucy(image, psf, 10, accelerate=accelerate)
+    assert result.min() >= 0
+    assert result.sum(dtype=float) == pytest.approx(image.sum(), rel=1e-4)
 
 
 def test_negative_counts_are_zero(scene):
