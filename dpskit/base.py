@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from dpskit._utils.params import validate_params
 from dpskit._utils.validation import check_image
+from dpskit.exceptions import InvalidParameterError
 
 __all__ = ["ImageTransformer"]
 
@@ -87,7 +88,13 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
     def _transform_frames(self, frames: np.ndarray) -> tuple[np.ndarray, list[dict]]:
         """Transform frames of shape (n, height, width), one by one by default."""
         results = [self._transform_frame(f) for f in self._progress(frames)]
-        return np.stack([image for image, _ in results]), [info for _, info in results]
+        images, infos = zip(*results, strict=True)
+        if len({image.shape for image in images}) > 1:
+            raise InvalidParameterError(
+                f"The frames of {type(self).__name__} must share one grid. Got results "
+                "of different shapes; call fit first, so that they share one width."
+            )
+        return np.stack(images), list(infos)
 
     def _transform_frame(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
         """Return the transformed image and what was decided for it."""

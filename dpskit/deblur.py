@@ -30,8 +30,6 @@ from dpskit.synth.pairs import ImageBatches
 
 __all__ = ["DPSDeblur"]
 
-_HAZE_FWHM_PX = 3 * CANONICAL_FWHM_PX
-
 
 class DPSDeblur(ImageTransformer):
     """Deep-physics-informed sparsity: deblur without parameters.
@@ -165,16 +163,22 @@ default="auto"
 
     def _transform_frame(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
         width = self._width(frame)
-        factor = CANONICAL_FWHM_PX / width.fwhm_px
+        fwhm = self._network_fwhm()
+        factor = fwhm / width.fwhm_px
         scale = float(np.abs(frame).max()) or 1.0
         unit = (frame / scale).astype(np.float32)
         pedestal = self._pedestal(unit, width.fwhm_px)
         image = fourier_resample(unit - pedestal, factor)
         sharp, haze = self._network(image)
-        noise = estimate_noise(image, CANONICAL_FWHM_PX, 0.5 / max(factor, 1.0))
-        steps = None if self.refine == "auto" else int(self.refine)
+        noise = estimate_noise(image, fwhm, 0.5 / max(factor, 1.0))
         done = refine(
-            sharp, image, CANONICAL_FWHM_PX, noise, background=haze, steps=steps
+            sharp,
+            image,
+            fwhm,
+            noise,
+            background=haze,
+            width_error=_width_error(width),
+            steps=None if self.refine == "auto" else int(self.refine),
         )
         light = float(np.mean(unit - pedestal, dtype=np.float64))
         kept = max(light - float(np.mean(haze, dtype=np.float64)), 0.0)
@@ -220,7 +224,15 @@ default="auto"
         sharp = predict(net, channels, tile_size=self.tile_size or TILE_PX)
         if self.background == "none":
             return sharp, np.zeros_like(sharp)
-        return sharp, _haze(image, sharp)
+        return sharp, _haze(image, sharp, self._network_fwhm())
+
+    def _network_fwhm(self) -> float:
+        """Return the PSF width in pixels at which the weights do best."""
+        if self.weights is None:
+            return CANONICAL_FWHM_PX
+        from dpskit.weights import read_card
+
+        return float(read_card(self.weights).get("fwhm_px", CANONICAL_FWHM_PX))
 
     def _load(self, device: str) -> Any:
         if self.weights is None:
@@ -262,15 +274,22 @@ default="auto"
         return tags
 
 
-def _haze(image: np.ndarray, sharp: np.ndarray) -> np.ndarray:
+def _width_error(width: Width) -> float:
+    """Return the relative error of a width; nominal optics are 10 % off."""
+    if width.fwhm_source == "optics":
+        return 0.1
+    return max(width.fwhm_std_px / width.fwhm_px, 0.02)
+
+
+def _haze(image: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> np.ndarray:
     """Return the smooth light that the network did not put into structures.
 
     What is left of the image once the re-blurred estimate is taken away,
     smoothed over three PSF widths; zero where it is under 1 % in all.
     """
     k = cosine_radius(image.shape)
-    otf = airy_otf(k, CANONICAL_FWHM_PX).astype(np.float32)
-    smooth = gaussian_otf(k, _HAZE_FWHM_PX).astype(np.float32)
+    otf = airy_otf(k, fwhm_px).astype(np.float32)
+    smooth = gaussian_otf(k, 3 * fwhm_px).astype(np.float32)
     spectrum = fft.dctn(image, norm="ortho", workers=-1)
     spectrum -= otf * fft.dctn(sharp, norm="ortho", workers=-1)
     haze = np.maximum(fft.idctn(spectrum * smooth, norm="ortho", workers=-1), 0)

@@ -67,8 +67,8 @@ class _Optics:
         return float(np.mean(np.square(power, dtype=np.float64))) / expected
 
 
-def planned_steps(image: np.ndarray, noise: Noise) -> int:
-    """Return the steps that an image of this many photons can bear.
+def planned_steps(image: np.ndarray, noise: Noise, width_error: float = 0.0) -> int:
+    """Return the steps that an image and a PSF of this quality can bear.
 
     Parameters
     ----------
@@ -76,22 +76,28 @@ def planned_steps(image: np.ndarray, noise: Noise) -> int:
         Measured image.
     noise : Noise
         Of the image; its gain turns grey values into photons.
+    width_error : float, default=0
+        Relative standard error of the PSF's width.
 
     Returns
     -------
     int
-        ``7 (N / 300)^0.8 - 2.5`` for N photons in the brightest pixels, from
-        0 to 85: the best counts on simulated validation images.
+        ``7 (N / 300)^0.8 - 2.5``, from 0 to 85, where 1 / N is the sum of
+        1 / photons of the brightest pixels and ``(0.68 width_error)^2``: the
+        best counts on simulated validation images.
 
     Examples
     --------
     >>> planned_steps(np.full((9, 9), 300.0), Noise(1.0, 0.0, 300.0))
     4
     """
-    if noise.gain <= 0:
-        return _CHECKS[-1] if noise.level <= 0 else 0
-    photons = float(np.quantile(image, 0.999)) + noise.floor / noise.gain
-    steps = 7 * (max(photons, 0.0) / noise.gain / 300) ** 0.8 - 2.5
+    variance = (0.68 * width_error) ** 2
+    if noise.gain > 0:
+        signal = float(np.quantile(image, 0.999)) + noise.floor / noise.gain
+        variance += noise.gain / max(signal, 1e-12 * noise.gain)
+    elif noise.level > 0:
+        return 0
+    steps = 7 * (300 * max(variance, 1e-12)) ** -0.8 - 2.5
     return int(np.clip(steps, 0, _CHECKS[-1]))
 
 
@@ -102,6 +108,7 @@ def refine(
     noise: Noise,
     *,
     background: np.ndarray | float = 0.0,
+    width_error: float = 0.0,
     steps: int | None = None,
 ) -> Refined:
     """Move `start` towards the measured image by Richardson-Lucy steps.
@@ -118,8 +125,10 @@ def refine(
         Of the measured image, see `dpskit.preprocessing.estimate_noise`.
     background : ndarray or float, default=0
         Light that the PSF did not blur.
+    width_error : float, default=0
+        Relative standard error of `fwhm_px`.
     steps : int, optional
-        Number of steps; by default as many as the discrepancy asks for.
+        Number of steps; by default see Notes.
 
     Returns
     -------
@@ -152,7 +161,7 @@ def refine(
     y = np.maximum(image, 0)
     x = before = np.maximum(start, 0)
     point, change = x, None
-    last = planned_steps(image, noise) if steps is None else steps
+    last = planned_steps(image, noise, width_error) if steps is None else steps
     discrepancy, checked = math.inf, 0
     for n in range(last + 1):
         model = optics.blur(point) + background

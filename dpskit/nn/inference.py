@@ -31,6 +31,11 @@ def resolve_device(device: str) -> torch.device:
     device : str
         "auto" is CUDA where there is a device and the CPU elsewhere.
 
+    Returns
+    -------
+    torch.device
+        A device that this machine has.
+
     Raises
     ------
     InvalidParameterError

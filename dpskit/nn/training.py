@@ -97,7 +97,24 @@ class TrainingOptions:
 
 @dataclass
 class History:
-    """Curves of a run: one entry per `every` steps."""
+    """Curves of a run, one entry per 50 steps.
+
+    Parameters
+    ----------
+    step : list of int
+        Steps done.
+    loss : list of float
+        Mean loss since the entry before.
+    mean_output : list of float
+        Mean absolute output of the network; near 0 it has died.
+    seconds : list of float
+        Time of the entry, seconds since the epoch.
+
+    Examples
+    --------
+    >>> History().loss
+    []
+    """
 
     step: list[int] = field(default_factory=list)
     loss: list[float] = field(default_factory=list)

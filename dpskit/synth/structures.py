@@ -606,7 +606,7 @@ def line_pairs(
     --------
     >>> slide = line_pairs((500, 2000), distances_nm=[0, 300])
     >>> slide.render(100).sum(axis=0).nonzero()[0]
-    array([ 4,  5, 13, 14, 15, 16])
+    array([ 4,  5, 13, 16])
     """
     distances = np.arange(0, 391, 30) if distances_nm is None else distances_nm
     distances = np.asarray(distances, dtype=float)
