@@ -150,7 +150,8 @@ def main() -> None:
         cells = [f"{spent.get(n, 0):.2f}" for n in names]
         text += f"| {size} x {size} | " + " | ".join(cells) + " |\n"
     text += "\n## The network alone, 1024 x 1024\n\n"
-    text += "| precision | s | GFLOP/s | matrix product peak | share |\n|---|---|---|---|---|\n"
+    text += "| precision | s | GFLOP/s | matrix product peak | share |\n"
+    text += "|---|---|---|---|---|\n"
     for p, (seconds, rate) in bare.items():
         share = 100 * rate / peaks[p]
         text += (

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy import fft
+from scipy.ndimage import gaussian_filter
 
 from dpskit._utils.params import Interval, Matching, Options
 from dpskit._utils.transfer import airy_otf, gaussian_otf
@@ -29,6 +30,8 @@ from dpskit.refinement import refine
 from dpskit.synth.pairs import ImageBatches
 
 __all__ = ["DPSDeblur"]
+
+_DENSE = 0.35
 
 
 class DPSDeblur(ImageTransformer):
@@ -54,7 +57,9 @@ class DPSDeblur(ImageTransformer):
 default="auto"
         What is taken for background and removed. "auto" removes a pedestal
         that is large beside the signal and the smooth light that the network
-        takes for out of focus; ``info`` says how much that was.
+        takes for out of focus; ``info`` says how much that was. Where light
+        is nearly everywhere (mean above 35 % of the brightest parts) it is
+        all taken for signal. The other methods remove what they name alone.
     refine : {"auto"} or int, default="auto"
         Richardson-Lucy steps after the network; "auto" takes as many as the
         image's noise justifies, often 0 at low light.
@@ -222,9 +227,11 @@ default="auto"
         strengths = STRENGTHS[: net.config.in_channels - 1]
         channels = guide_channels(image, CANONICAL_FWHM_PX, strengths)
         sharp = predict(net, channels, tile_size=self.tile_size or TILE_PX)
-        if self.background == "none":
-            return sharp, np.zeros_like(sharp)
-        return sharp, _haze(image, sharp, self._network_fwhm())
+        fwhm = self._network_fwhm()
+        if self.background == "auto" and _fill(image, fwhm) < _DENSE:
+            return sharp, _haze(image, sharp, fwhm)
+        kept = _unexplained(image, sharp, fwhm, 1.5 * fwhm)
+        return sharp + kept, np.zeros_like(sharp)
 
     def _network_fwhm(self) -> float:
         """Return the PSF width in pixels at which the weights do best."""
@@ -281,19 +288,29 @@ def _width_error(width: Width) -> float:
     return max(width.fwhm_std_px / width.fwhm_px, 0.02)
 
 
-def _haze(image: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> np.ndarray:
-    """Return the smooth light that the network did not put into structures.
+def _fill(image: np.ndarray, fwhm_px: float) -> float:
+    """Return the mean of an image relative to its darkest and brightest parts."""
+    smooth = gaussian_filter(image, fwhm_px / np.sqrt(8 * np.log(2)))
+    low, high = np.quantile(smooth, [0.005, 0.995])
+    return float((smooth.mean() - low) / (high - low)) if high > low else 1.0
 
-    What is left of the image once the re-blurred estimate is taken away,
-    smoothed over three PSF widths; zero where it is under 1 % in all.
-    """
-    k = cosine_radius(image.shape)
-    otf = airy_otf(k, fwhm_px).astype(np.float32)
-    smooth = gaussian_otf(k, 3 * fwhm_px).astype(np.float32)
-    spectrum = fft.dctn(image, norm="ortho", workers=-1)
-    spectrum -= otf * fft.dctn(sharp, norm="ortho", workers=-1)
-    haze = np.maximum(fft.idctn(spectrum * smooth, norm="ortho", workers=-1), 0)
+
+def _haze(image: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> np.ndarray:
+    """Return the light out of focus; zero where it is under 1 % in all."""
+    haze = _unexplained(image, sharp, fwhm_px, 3 * fwhm_px)
     return haze if haze.sum() > 0.01 * np.abs(image).sum() else np.zeros_like(haze)
+
+
+def _unexplained(
+    image: np.ndarray, sharp: np.ndarray, fwhm_px: float, smooth_px: float
+) -> np.ndarray:
+    """Return the light that the network left out, smoothed, not negative."""
+    k = cosine_radius(image.shape)
+    spectrum = fft.dctn(image, norm="ortho", workers=-1)
+    otf = airy_otf(k, fwhm_px).astype(np.float32)
+    spectrum -= otf * fft.dctn(sharp, norm="ortho", workers=-1)
+    spectrum *= gaussian_otf(k, smooth_px).astype(np.float32)
+    return np.maximum(fft.idctn(spectrum, norm="ortho", workers=-1), 0)
 
 
 def _peak_photons(image: np.ndarray, noise: Noise) -> float:

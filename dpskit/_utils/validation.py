@@ -10,7 +10,7 @@ from scipy import sparse
 from dpskit._utils.dtype import float_type
 from dpskit.exceptions import InvalidParameterError
 
-__all__ = ["check_image", "check_psf", "check_same_shape"]
+__all__ = ["check_frame", "check_image", "check_psf", "check_same_shape"]
 
 
 def check_image(image: Any, owner: str, *, name: str = "X") -> np.ndarray:
@@ -127,3 +127,20 @@ def check_same_shape(reference: np.ndarray, image: np.ndarray, owner: str) -> No
             f"{owner} needs arrays of equal shape. "
             f"Got {reference.shape} and {image.shape} instead."
         )
+
+
+def check_frame(image: Any, owner: str, *, name: str = "image") -> np.ndarray:
+    """Return one image of two axes, checked as by `check_image`.
+
+    Raises
+    ------
+    InvalidParameterError
+        Also if the array has leading axes.
+    """
+    array = check_image(image, owner, name=name)
+    if array.ndim != 2:
+        raise InvalidParameterError(
+            f"The '{name}' parameter of {owner} must have shape (height, width). "
+            f"Got shape {array.shape} instead."
+        )
+    return array

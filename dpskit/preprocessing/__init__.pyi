@@ -1,10 +1,10 @@
 from .background import (
     RollingBall,
     WaveletBackground,
-    estimate_background,
     rolling_ball,
     wavelet_background,
 )
+from .haze import estimate_background
 from .noise import Noise, estimate_noise
 from .psf_choice import choose_psf
 from .resample import fourier_resample, resample_back

@@ -1,4 +1,4 @@
-"""Background: rolling ball, wavelets, and the choice between them."""
+"""Background below structures: rolling ball and wavelets."""
 
 from __future__ import annotations
 
@@ -10,28 +10,26 @@ from typing import Any
 import numpy as np
 import pywt
 from numpy.typing import ArrayLike
-from scipy.ndimage import gaussian_filter, zoom
-from skimage.restoration import rolling_ball as _skimage_rolling_ball
 
 from dpskit._utils.params import Interval, Options, validate_params
-from dpskit._utils.validation import check_image
+from dpskit._utils.validation import check_frame
 from dpskit.base import ImageTransformer
+from dpskit.preprocessing._ball import roll
 
 __all__ = [
     "RollingBall",
     "WaveletBackground",
-    "estimate_background",
     "rolling_ball",
+    "scaled_wavelet_background",
     "wavelet_background",
 ]
 
 _BALL_RULES: dict[str, list[Any]] = {
     "radius_px": [Interval(Real, 1, 10_000, closed="both")],
     "intensity_radius": [None, Interval(Real, 0, math.inf, closed="neither")],
-    "method": [Options(("fast", "exact"))],
 }
 _WAVELET_RULES: dict[str, list[Any]] = {
-    "level": [None, Interval(Integral, 1, 30)],
+    "level": [Interval(Integral, 1, 30, closed="both")],
     "wavelet": [Options(tuple(pywt.wavelist(kind="discrete")))],
     "n_iter": [Interval(Integral, 1, 1000)],
 }
@@ -42,7 +40,6 @@ def rolling_ball(
     radius_px: float = 50.0,
     *,
     intensity_radius: float | None = None,
-    method: str = "fast",
 ) -> np.ndarray:
     """Return the background on which a ball rolls below the image's surface.
 
@@ -57,10 +54,6 @@ def rolling_ball(
         Radius along the intensity, as a fraction of the image's range.
         Default: ``radius_px / 255``, the ball of an 8-bit image, so that the
         result does not depend on the unit.
-    method : {"fast", "exact"}, default="fast"
-        "exact" is scikit-image's on the scaled image; "fast" rolls on an
-        image of half the size, minima kept, and differs by under 1 % of the
-        range.
 
     Returns
     -------
@@ -72,6 +65,12 @@ def rolling_ball(
     InvalidParameterError
         If an argument has a value that is not allowed.
 
+    Notes
+    -----
+    ``B(x) = min over |d| <= r of I(x + d) + h (1 - sqrt(1 - d^2 / r^2))``, the
+    same as scikit-image's on the image scaled so that the ball is round, in
+    a small part of its time.
+
     References
     ----------
     .. [1] Sternberg, Computer 16, 22 (1983), doi:10.1109/MC.1983.1654163
@@ -82,47 +81,23 @@ def rolling_ball(
     >>> bool(np.allclose(rolling_ball(image, 10), 7.0))
     True
     """
-    given = {
-        "radius_px": radius_px,
-        "intensity_radius": intensity_radius,
-        "method": method,
-    }
+    given = {"radius_px": radius_px, "intensity_radius": intensity_radius}
     validate_params(_BALL_RULES, given, "rolling_ball")
-    image = check_image(image, "rolling_ball", name="image")
-    low, high = float(image.min()), float(image.max())
-    if high == low:
+    image = check_frame(image, "rolling_ball")
+    low, high = image.min(), image.max()
+    span = high - low
+    if not span > 0:
         return image.copy()
-    height = intensity_radius or radius_px / 255
-    unit = (image - low) / (high - low)
-    small = 1 if method == "exact" or radius_px < 8 else 2
-    pooled = _minimum_pool(unit, small)
-    radius = radius_px / small
-    ball = _skimage_rolling_ball(pooled * (radius / height), radius=radius)
-    ball *= height / radius
-    if small > 1:
-        ball = _enlarge(ball, small, image.shape)
-    background = np.minimum(ball, unit) * (high - low) + low
-    return background.astype(image.dtype, copy=False)
-
-
-def _minimum_pool(image: np.ndarray, n: int) -> np.ndarray:
-    if n == 1:
-        return image
-    extra = [(0, -m % n) for m in image.shape]
-    padded = np.pad(image, extra, mode="edge")
-    height, width = padded.shape
-    return padded.reshape(height // n, n, width // n, n).min(axis=(1, 3))
-
-
-def _enlarge(image: np.ndarray, n: int, shape: tuple[int, int]) -> np.ndarray:
-    wide = zoom(image, n, order=1, mode="nearest", grid_mode=True)
-    return wide[: shape[0], : shape[1]]
+    height = float(intensity_radius or radius_px / 255)
+    unit = (image - low) / span
+    background = roll(unit, float(radius_px), height) * span + low
+    return np.minimum(background, image)
 
 
 def wavelet_background(
     image: ArrayLike,
+    level: int = 7,
     *,
-    level: int | None = None,
     wavelet: str = "db6",
     n_iter: int = 3,
 ) -> np.ndarray:
@@ -132,9 +107,9 @@ def wavelet_background(
     ----------
     image : array-like of shape (height, width)
         Real finite values; any size, odd or even.
-    level : int, optional
-        Depth of the decomposition, 1 or more. Default: 7, or what the size
-        allows.
+    level : int, default=7
+        Depth of the decomposition, from 1 to 30: what is finer than about
+        ``2**level`` px is not background, whatever the size of the image.
     wavelet : str, default="db6"
         Name of a discrete wavelet of PyWavelets.
     n_iter : int, default=3
@@ -169,9 +144,7 @@ def wavelet_background(
     """
     given = {"level": level, "wavelet": wavelet, "n_iter": n_iter}
     validate_params(_WAVELET_RULES, given, "wavelet_background")
-    image = check_image(image, "wavelet_background", name="image")
-    if level is None:
-        level = max(1, min(7, pywt.dwtn_max_level(image.shape, wavelet)))
+    image = check_frame(image, "wavelet_background")
     residual = image.astype(np.float64)
     for _ in range(n_iter):
         background = _approximation(residual, wavelet, level)
@@ -191,54 +164,24 @@ def _approximation(image: np.ndarray, wavelet: str, level: int) -> np.ndarray:
     return whole[: image.shape[0], : image.shape[1]]
 
 
-def estimate_background(
-    image: np.ndarray, fwhm_px: float, method: str = "constant"
+def scaled_wavelet_background(
+    image: np.ndarray, strength: str = "weak", **options: Any
 ) -> np.ndarray:
-    """Return the background of an image by a named method.
+    """Return the published background in the unit of the image.
 
     Parameters
     ----------
     image : ndarray of shape (height, width)
-        Real finite values.
-    fwhm_px : float
-        Width of the PSF in pixels.
-    method : {"none", "constant", "rolling_ball", "wavelet"}, \
-default="constant"
-        "constant" is the darkest place of the image, smoothed over two PSF
-        widths: what every pixel has at least.
-
-    Returns
-    -------
-    ndarray of shape (height, width)
-        In the unit and dtype of the image.
-
-    Raises
-    ------
-    InvalidParameterError
-        If the method is unknown.
-
-    Examples
-    --------
-    >>> float(estimate_background(np.full((20, 20), 3.0), 3.5)[0, 0])
-    3.0
+        Floating point; negative values count as 0.
+    strength : {"weak", "strong"}, default="weak"
+        As in `WaveletBackground`.
+    **options
+        Of `wavelet_background`.
     """
-    known = Options(("none", "constant", "rolling_ball", "wavelet"))
-    validate_params({"method": [known]}, {"method": method}, "estimate_background")
-    if method == "rolling_ball":
-        return rolling_ball(image, max(50.0, 10 * fwhm_px))
-    if method == "wavelet":
-        return _scaled_wavelet(image, 2.5)
-    level = 0.0
-    if method == "constant":
-        sigma = 2 * fwhm_px / np.sqrt(8 * np.log(2))
-        level = gaussian_filter(image, sigma, mode="reflect").min()
-    return np.full_like(image, level)
-
-
-def _scaled_wavelet(image: np.ndarray, divisor: float, **options: Any) -> np.ndarray:
     peak = float(np.abs(image).max()) or 1.0
-    weak = np.clip(image / peak, 0, None) / divisor
-    return (wavelet_background(weak, **options) * peak).astype(image.dtype)
+    divisor = 2.5 if strength == "weak" else 2.0
+    unit = np.clip(image / peak, 0, None) / divisor
+    return (wavelet_background(unit, **options) * peak).astype(image.dtype)
 
 
 class RollingBall(ImageTransformer):
@@ -246,7 +189,7 @@ class RollingBall(ImageTransformer):
 
     Parameters
     ----------
-    radius_px, intensity_radius, method
+    radius_px, intensity_radius
         As in `rolling_ball`.
 
     See Also
@@ -267,11 +210,9 @@ class RollingBall(ImageTransformer):
         self,
         radius_px: float = 50.0,
         intensity_radius: float | None = None,
-        method: str = "fast",
     ) -> None:
         self.radius_px = radius_px
         self.intensity_radius = intensity_radius
-        self.method = method
 
     def _transform_frame(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
         background = rolling_ball(frame, **self.get_params())
@@ -313,7 +254,7 @@ class WaveletBackground(ImageTransformer):
     def __init__(
         self,
         strength: str = "weak",
-        level: int | None = None,
+        level: int = 7,
         wavelet: str = "db6",
         n_iter: int = 3,
     ) -> None:
@@ -323,8 +264,5 @@ class WaveletBackground(ImageTransformer):
         self.n_iter = n_iter
 
     def _transform_frame(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
-        divisor = 2.5 if self.strength == "weak" else 2.0
-        background = _scaled_wavelet(
-            frame, divisor, level=self.level, wavelet=self.wavelet, n_iter=self.n_iter
-        )
+        background = scaled_wavelet_background(frame, **self.get_params())
         return np.maximum(frame - background, 0), {"background": background}
