@@ -1,0 +1,190 @@
+"""Which light is background: a pedestal, out-of-focus haze, or none of it."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
+
+from dpskit._utils.params import Interval, Options, validate_params
+from dpskit._utils.validation import check_frame
+from dpskit.preprocessing.background import rolling_ball, scaled_wavelet_background
+from dpskit.preprocessing.noise import Noise, estimate_noise
+
+__all__ = ["METHODS", "estimate_background"]
+
+METHODS = ("auto", "none", "constant", "rolling_ball", "wavelet", "haze")
+
+_REACH = 5  # Haze is wider than twice this many PSF widths.
+_DARK = 0.001  # Share of the pixels that counts as darkest,
+_DARK_SIGMAS = 3.09  # and how far below their mean it lies in pure noise.
+_RULES = {
+    "fwhm_px": [Interval(Real, 0, math.inf, closed="neither")],
+    "method": [Options(METHODS)],
+    "return_info": [bool],
+}
+
+
+def estimate_background(
+    image: ArrayLike,
+    fwhm_px: float,
+    method: str = "auto",
+    *,
+    return_info: bool = False,
+) -> Any:
+    """Return the light of an image that belongs to no structure in focus.
+
+    Parameters
+    ----------
+    image : array-like of shape (height, width)
+        Real finite values of any unit.
+    fwhm_px : float
+        Width of the PSF in pixels, above 0.
+    method : {"auto", "none", "constant", "rolling_ball", "wavelet", "haze"}, \
+default="auto"
+        "constant" is what every pixel has at least, apart from its noise.
+        "haze" is the smooth light under the structures: the image's lower
+        envelope on a scale of ten PSF widths, never above the image but for
+        its noise. "auto" takes the haze where there is some and the
+        structures stand on it with dark gaps between them; else the
+        constant, if it is 1 % of the light; else nothing.
+    return_info : bool, default=False
+        Also return what was found.
+
+    Returns
+    -------
+    background : ndarray of shape (height, width)
+        In the unit of the image; float32, or float64 for float64 input.
+    info : dict
+        Only with `return_info`: ``method`` that was used, ``fraction`` of the
+        image's light that is background, and the ``reason``.
+
+    Raises
+    ------
+    InvalidParameterError
+        If an argument has a value that is not allowed.
+
+    Notes
+    -----
+    Light of smooth structures wider than ten PSF widths cannot be told from
+    haze in one image; "auto" is made to leave dense structures alone instead:
+    it removes haze only where the gaps between structures reach down to it
+    (over 40 % of its light) and it has no sharp edges.
+
+    Examples
+    --------
+    >>> image = np.full((40, 40), 3.0)
+    >>> background, info = estimate_background(image, 3.5, return_info=True)
+    >>> float(background[0, 0]), info["method"], info["fraction"]
+    (3.0, 'constant', 1.0)
+    """
+    given = {"fwhm_px": fwhm_px, "method": method, "return_info": return_info}
+    validate_params(_RULES, given, "estimate_background")
+    image = check_frame(image, "estimate_background", name="image")
+    frame = image.astype(np.float64)
+    reason = "as asked for"
+    if method == "auto":
+        background, method, reason = _choose(frame, fwhm_px)
+    else:
+        background = _by_name(frame, fwhm_px, method)
+    background = background.astype(image.dtype)
+    if not return_info:
+        return background
+    light = frame.mean()
+    fraction = float(background.mean(dtype=np.float64) / light) if light > 0 else 0.0
+    return background, {"method": method, "fraction": fraction, "reason": reason}
+
+
+def _by_name(image: np.ndarray, fwhm_px: float, method: str) -> np.ndarray:
+    if method == "rolling_ball":
+        return rolling_ball(image, max(50.0, 10 * fwhm_px))
+    if method == "wavelet":
+        return scaled_wavelet_background(image)
+    if method == "none":
+        return np.zeros_like(image)
+    noise = estimate_noise(image, fwhm_px)
+    if method == "constant":
+        return np.full_like(image, _constant(image, fwhm_px, noise))
+    return _Haze(image, fwhm_px, noise).light
+
+
+def _choose(image: np.ndarray, fwhm_px: float) -> tuple[np.ndarray, str, str]:
+    """Return background, method and reason of the automatic choice."""
+    noise = estimate_noise(image, fwhm_px)
+    level = _constant(image, fwhm_px, noise)
+    haze = _Haze(image, fwhm_px, noise)
+    share = haze.mean_above(level) / max(image.mean() - level, 1e-300)
+    gaps, edges = haze.seen_in_gaps(level), haze.sharpness(level)
+    if share > 0.05 and gaps > 0.4 and edges < 0.1:
+        return haze.light, "haze", f"{share:.0%} of the light is smooth haze"
+    why = "there is hardly any haze"
+    if share > 0.05:
+        why = (
+            "the smooth light may be dense structure"
+            if gaps <= 0.4
+            else ("the smooth light has sharp edges")
+        )
+    if level > 0.01 * image.mean():
+        return np.full_like(image, level), "constant", f"{why}, but a pedestal"
+    return np.zeros_like(image), "none", f"{why} and no pedestal"
+
+
+def _constant(image: np.ndarray, fwhm_px: float, noise: Noise) -> float:
+    """Return the level of dark areas, or the minimum where there are none."""
+    levels, widths = [], (fwhm_px, 2 * fwhm_px)
+    for width in widths:
+        smooth = _smooth(image, width)
+        darkest = float(np.quantile(smooth, _DARK))
+        sigma = float(np.sqrt(noise.variance(darkest))) * _noise_left(width)
+        levels.append(darkest + _DARK_SIGMAS * sigma)
+        if width == fwhm_px and np.mean(smooth < levels[0] + 2 * sigma) < 0.04:
+            return float(image.min())
+    return min(levels)
+
+
+def _smooth(image: np.ndarray, fwhm_px: float) -> np.ndarray:
+    return gaussian_filter(image, fwhm_px / math.sqrt(8 * math.log(2)), mode="reflect")
+
+
+def _noise_left(fwhm_px: float) -> float:
+    """Return the standard deviation that `_smooth` leaves of white noise."""
+    sigma = fwhm_px / math.sqrt(8 * math.log(2))
+    return 1 / max(1.0, 2 * math.sqrt(math.pi) * sigma)
+
+
+class _Haze:
+    """The lower envelope of an image, and how much it looks like haze."""
+
+    def __init__(self, image: np.ndarray, fwhm_px: float, noise: Noise) -> None:
+        reach = max(1, round(_REACH * fwhm_px))
+        self.window = 2 * reach + 1
+        self.image = _smooth(image, fwhm_px)
+        low = minimum_filter(self.image, self.window, mode="reflect")
+        self.opened = maximum_filter(low, self.window, mode="reflect")
+        self.smoothed = gaussian_filter(self.opened, reach / 2, mode="reflect")
+        self.envelope = np.minimum(self.smoothed, self.image)
+        variance = noise.variance(self.envelope)
+        self.sigma = np.sqrt(variance) * _noise_left(fwhm_px)
+        # Minima of noise lie about two standard deviations below its mean.
+        self.light = self.envelope + 2 * self.sigma
+
+    def mean_above(self, level: float) -> float:
+        return float(np.maximum(self.light - level, 0).mean())
+
+    def seen_in_gaps(self, level: float) -> float:
+        """Return the share of the haze where nothing stands on it."""
+        above = self.image - self.envelope
+        highest = maximum_filter(above, self.window, mode="reflect")
+        gap = above <= np.maximum(0.15 * highest, 4 * self.sigma)
+        visible = highest > 8 * self.sigma
+        haze = np.maximum(self.envelope - level, 0) * visible
+        return float((haze * gap).sum() / max(haze.sum(), 1e-300))
+
+    def sharpness(self, level: float) -> float:
+        """Return how much of the opened image is lost by smoothing it."""
+        lost = np.abs(self.opened - self.smoothed).mean()
+        return float(lost / max(self.mean_above(level), 1e-300))
