@@ -22,7 +22,7 @@ import torch
 
 from dpskit import DPSDeblur
 from dpskit import deblur as stages
-from dpskit.nn import complexity, guide_channels, predict
+from dpskit.nn import ResUDBPN, complexity, guide_channels, predict
 from dpskit.psf import airy
 from dpskit.synth import actin_mesh, optical_image
 from dpskit.weights import load_network
@@ -149,6 +149,15 @@ def main() -> None:
     for size, spent in times.items():
         cells = [f"{spent.get(n, 0):.2f}" for n in names]
         text += f"| {size} x {size} | " + " | ".join(cells) + " |\n"
+    text += "\n## The networks, counted as in the paper's Table 1\n\n"
+    text += "| preset | parameters | MFLOPs (paper's count) | GMAC at 256 x 256 | "
+    text += "weights (MB) | activations (MB) |\n|---|---|---|---|---|---|\n"
+    for preset in ("paper", "base", "compact"):
+        c = complexity(ResUDBPN.from_preset(preset))
+        text += f"| {preset} | {c['parameters']:,} | {c['mflops_paper']:.1f} | "
+        text += (
+            f"{c['gmacs']:.2f} | {c['memory_mb']:.1f} | {c['activations_mb']:.0f} |\n"
+        )
     text += "\n## The network alone, 1024 x 1024\n\n"
     text += "| precision | s | GFLOP/s | matrix product peak | share |\n"
     text += "|---|---|---|---|---|\n"
