@@ -20,8 +20,13 @@ __all__ = ["METHODS", "estimate_background"]
 METHODS = ("auto", "none", "constant", "rolling_ball", "wavelet", "haze")
 
 _REACH = 5  # Haze is wider than twice this many PSF widths.
+_SMOOTH = 0.05  # Light above the darkest level that haze must hold.
+_GAPS = 0.4  # Share of the haze that must be seen in gaps.
+_SHARP = 0.1  # Share of the haze that smoothing may take at its edges.
+_PEDESTAL = 0.01  # Share of the light from which a constant counts.
 _DARK = 0.001  # Share of the pixels that counts as darkest,
-_DARK_SIGMAS = 3.09  # and how far below their mean it lies in pure noise.
+_DARK_SIGMAS = 3.09  # and how far below its mean pure noise has it.
+_DARK_AREA = 0.04  # Share of the pixels that makes an area of them.
 _RULES = {
     "fwhm_px": [Interval(Real, 0, math.inf, closed="neither")],
     "method": [Options(METHODS)],
@@ -118,32 +123,35 @@ def _choose(image: np.ndarray, fwhm_px: float) -> tuple[np.ndarray, str, str]:
     level = _constant(image, fwhm_px, noise)
     haze = _Haze(image, fwhm_px, noise)
     share = haze.mean_above(level) / max(image.mean() - level, 1e-300)
-    gaps, edges = haze.seen_in_gaps(level), haze.sharpness(level)
-    if share > 0.05 and gaps > 0.4 and edges < 0.1:
-        return haze.light, "haze", f"{share:.0%} of the light is smooth haze"
-    why = "there is hardly any haze"
-    if share > 0.05:
-        why = (
-            "the smooth light may be dense structure"
-            if gaps <= 0.4
-            else ("the smooth light has sharp edges")
-        )
-    if level > 0.01 * image.mean():
-        return np.full_like(image, level), "constant", f"{why}, but a pedestal"
-    return np.zeros_like(image), "none", f"{why} and no pedestal"
+    reason = f"{share:.0%} of the light above the darkest level is smooth"
+    if share <= _SMOOTH:
+        reason += ", too little to be haze"
+    elif haze.seen_in_gaps(level) <= _GAPS:
+        reason += ", but seldom seen in gaps between structures"
+    elif haze.sharpness(level) >= _SHARP:
+        reason += ", but has sharp edges"
+    else:
+        return haze.light, "haze", f"{reason} and seen in gaps between structures"
+    if level > _PEDESTAL * image.mean():
+        return np.full_like(image, level), "constant", reason
+    return np.zeros_like(image), "none", reason
 
 
 def _constant(image: np.ndarray, fwhm_px: float, noise: Noise) -> float:
     """Return the level of dark areas, or the minimum where there are none."""
-    levels, widths = [], (fwhm_px, 2 * fwhm_px)
-    for width in widths:
-        smooth = _smooth(image, width)
-        darkest = float(np.quantile(smooth, _DARK))
-        sigma = float(np.sqrt(noise.variance(darkest))) * _noise_left(width)
-        levels.append(darkest + _DARK_SIGMAS * sigma)
-        if width == fwhm_px and np.mean(smooth < levels[0] + 2 * sigma) < 0.04:
-            return float(image.min())
-    return min(levels)
+    fine, sigma = _darkest(image, fwhm_px, noise)
+    dark = _smooth(image, fwhm_px) < fine + 2 * sigma
+    if dark.mean() < _DARK_AREA:
+        return float(image.min())
+    coarse, _ = _darkest(image, 2 * fwhm_px, noise)
+    return min(fine, coarse)
+
+
+def _darkest(image: np.ndarray, fwhm_px: float, noise: Noise) -> tuple[float, float]:
+    """Return the darkest level of the smoothed image, and its noise."""
+    low = float(np.quantile(_smooth(image, fwhm_px), _DARK))
+    sigma = float(np.sqrt(noise.variance(low))) * _noise_left(fwhm_px)
+    return low + _DARK_SIGMAS * sigma, sigma
 
 
 def _smooth(image: np.ndarray, fwhm_px: float) -> np.ndarray:
