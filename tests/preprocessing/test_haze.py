@@ -59,6 +59,16 @@ def test_haze_is_recovered_at_few_photons(rng):
     assert np.abs(found - light).mean() < 0.1 * light.mean()
 
 
+@pytest.mark.parametrize("sigma", [1.5, 6.0])
+def test_haze_stays_below_dense_structure(rng, sigma):
+    light = 0.1 + texture(rng, sigma)
+    found = estimate_background(light, FWHM, "haze")
+    assert (found <= gaussian_filter(light, SIGMA) + 0.01).all()
+    image = detected(rng, light)
+    above = estimate_background(image, FWHM, "haze") - gaussian_filter(image, SIGMA)
+    assert above.max() < 3 * 0.19 * np.sqrt(light.max() / 500)
+
+
 @pytest.mark.parametrize("sigma", [1.5, 3.0, 6.0])
 @pytest.mark.parametrize("peak", [30.0, 500.0])
 def test_dense_texture_is_not_taken_for_haze(rng, sigma, peak):
