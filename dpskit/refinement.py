@@ -20,7 +20,6 @@ __all__ = ["Refined", "planned_steps", "refine"]
 
 _CHECKS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64, 85)
 _DISCREPANCY = 1.0
-_PROGRESS = 0.001
 _BAND = (0.8, 1.0)
 
 
@@ -141,8 +140,7 @@ def refine(
     extrapolation. The discrepancy compares the residual ``y - H x - b`` in the
     highest fifth of the frequencies that the PSF passes, where deblurring is
     slowest, with the noise. Steps end at the number that `planned_steps`
-    gives, once the discrepancy falls to 1, or when a step gains under 0.1 %,
-    the sign of a PSF that does not fit, not of missing steps.
+    gives, or once the discrepancy falls to 1.
 
     References
     ----------
@@ -162,14 +160,11 @@ def refine(
     x = before = np.maximum(start, 0)
     point, change = x, None
     last = planned_steps(image, noise, width_error) if steps is None else steps
-    discrepancy, checked = math.inf, 0
     for n in range(last + 1):
         model = optics.blur(point) + background
         if n == last or (steps is None and n in _CHECKS):
-            now = optics.discrepancy(image - model, model - background, noise)
-            slow = n > 0 and now > discrepancy * (1 - _PROGRESS) ** (n - checked)
-            discrepancy, checked = now, n
-            if n == last or now <= _DISCREPANCY or slow:
+            discrepancy = optics.discrepancy(image - model, model - background, noise)
+            if n == last or discrepancy <= _DISCREPANCY:
                 break
         ratio = y / np.maximum(model, tiny)
         x = np.maximum(point * optics.blur(ratio), 0)
