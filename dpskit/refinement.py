@@ -12,14 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import fft
+from scipy.ndimage import gaussian_filter
 
 from dpskit._utils.transfer import AIRY_CUTOFF, airy_otf
 from dpskit.preprocessing.noise import Noise, cosine_radius
 
-__all__ = ["Refined", "planned_steps", "refine"]
+__all__ = ["Refined", "filling", "planned_steps", "refine"]
 
 _CHECKS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64, 85)
-_DISCREPANCY = 1.0
+_DISCREPANCY = 0.95
 _BAND = (0.8, 1.0)
 
 
@@ -66,13 +67,42 @@ class _Optics:
         return float(np.mean(np.square(power, dtype=np.float64))) / expected
 
 
-def planned_steps(image: np.ndarray, noise: Noise, width_error: float = 0.0) -> int:
+def filling(image: np.ndarray, fwhm_px: float) -> float:
+    """Return the mean of an image between its darkest and brightest parts.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        Any unit.
+    fwhm_px : float
+        Width of the PSF, over which the image is smoothed first.
+
+    Returns
+    -------
+    float
+        Near 0 for sparse structures, 0.5 for textures, 1 for a flat image.
+
+    Examples
+    --------
+    >>> filling(np.ones((8, 8)), 3.5)
+    1.0
+    """
+    smooth = gaussian_filter(image, fwhm_px / np.sqrt(8 * np.log(2)))
+    low, high = (float(q) for q in np.quantile(smooth, [0.005, 0.995]))
+    return (float(smooth.mean()) - low) / (high - low) if high > low else 1.0
+
+
+def planned_steps(
+    image: np.ndarray, fwhm_px: float, noise: Noise, width_error: float = 0.0
+) -> int:
     """Return the steps that an image and a PSF of this quality can bear.
 
     Parameters
     ----------
     image : ndarray of shape (height, width)
         Measured image.
+    fwhm_px : float
+        Width of the PSF in pixels.
     noise : Noise
         Of the image; its gain turns grey values into photons.
     width_error : float, default=0
@@ -81,22 +111,25 @@ def planned_steps(image: np.ndarray, noise: Noise, width_error: float = 0.0) -> 
     Returns
     -------
     int
-        ``7 (N / 300)^0.8 - 2.5``, from 0 to 85, where 1 / N is the sum of
-        1 / photons of the brightest pixels and ``(0.68 width_error)^2``: the
-        best counts on simulated validation images.
+        ``8 (N / 300) (f / 0.15)^-0.6 - 2.5``, from 0 to 85, with the
+        `filling` f, where 1 / N is the sum of 1 / photons of the brightest
+        pixels and ``(width_error / 2)^2``: near the best counts on simulated
+        validation images.
 
     Examples
     --------
-    >>> planned_steps(np.full((9, 9), 300.0), Noise(1.0, 0.0, 300.0))
-    4
+    >>> sparse = np.zeros((40, 40)); sparse[::8, ::8] = 5000.0
+    >>> planned_steps(sparse, 2.0, Noise(1.0, 0.0, 1.0), width_error=0.1)
+    17
     """
-    variance = (0.68 * width_error) ** 2
+    variance = (0.5 * width_error) ** 2
     if noise.gain > 0:
         signal = float(np.quantile(image, 0.999)) + noise.floor / noise.gain
         variance += noise.gain / max(signal, 1e-12 * noise.gain)
     elif noise.level > 0:
         return 0
-    steps = 7 * (300 * max(variance, 1e-12)) ** -0.8 - 2.5
+    crowd = (max(filling(image, fwhm_px), 0.01) / 0.15) ** -0.6
+    steps = 8 / (300 * max(variance, 1e-12)) * crowd - 2.5
     return int(np.clip(steps, 0, _CHECKS[-1]))
 
 
@@ -140,7 +173,7 @@ def refine(
     extrapolation. The discrepancy compares the residual ``y - H x - b`` in the
     highest fifth of the frequencies that the PSF passes, where deblurring is
     slowest, with the noise. Steps end at the number that `planned_steps`
-    gives, or once the discrepancy falls to 1.
+    gives, or once the discrepancy falls to 0.95.
 
     References
     ----------
@@ -159,7 +192,9 @@ def refine(
     y = np.maximum(image, 0)
     x = before = np.maximum(start, 0)
     point, change = x, None
-    last = planned_steps(image, noise, width_error) if steps is None else steps
+    last = steps
+    if last is None:
+        last = planned_steps(image, fwhm_px, noise, width_error)
     for n in range(last + 1):
         model = optics.blur(point) + background
         if n == last or (steps is None and n in _CHECKS):

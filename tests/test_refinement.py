@@ -9,7 +9,7 @@ from dpskit.baselines import richardson_lucy
 from dpskit.preprocessing import Noise, estimate_noise
 from dpskit.preprocessing.noise import cosine_radius
 from dpskit.psf import airy
-from dpskit.refinement import planned_steps, refine
+from dpskit.refinement import filling, planned_steps, refine
 from dpskit.synth import filaments
 
 
@@ -41,10 +41,28 @@ def test_discrepancy_of_the_truth_is_one(truth, rng):
     assert done.discrepancy == pytest.approx(1, abs=0.15)
 
 
-@pytest.mark.parametrize(("photons", "steps"), [(20, 0), (300, 4), (3000, 41)])
-def test_more_light_plans_more_steps(photons, steps):
-    image = np.full((20, 20), 2.5 * photons)
-    assert planned_steps(image, Noise(2.5, 0.0, 1.0)) == steps
+def sparse(photons):
+    image = np.zeros((60, 60))
+    image[5::12, 5::12] = 2.5 * photons
+    return image
+
+
+@pytest.mark.parametrize(("photons", "low", "high"), [(5, 0, 0), (300, 6, 14)])
+def test_light_plans_steps(photons, low, high):
+    assert low <= planned_steps(sparse(photons), 3.5, Noise(2.5, 0.0, 1.0)) <= high
+
+
+def test_dense_images_and_doubtful_widths_plan_fewer_steps():
+    noise, image = Noise(2.5, 0.0, 1.0), sparse(3000)
+    steps = planned_steps(image, 3.5, noise)
+    assert planned_steps(image, 3.5, noise, width_error=0.1) < steps
+    dense = image.max() * (0.5 + 0.5 * np.indices(image.shape)[0] / 60)
+    assert planned_steps(dense, 3.5, noise) < steps
+
+
+def test_filling_is_the_relative_mean():
+    ramp = np.tile(np.linspace(2.0, 4.0, 200), (20, 1))
+    assert filling(ramp, 0.1) == pytest.approx(0.5, abs=0.01)
 
 
 def test_steps_end_early_when_the_image_is_explained(truth, rng):
@@ -53,8 +71,8 @@ def test_steps_end_early_when_the_image_is_explained(truth, rng):
     image = rng.poisson(mean).astype(float)
     noise = estimate_noise(image, 3.5)
     easy = Noise(noise.gain, noise.floor + 10 * noise.level, 11 * noise.level)
-    assert planned_steps(image, noise) > 3
-    assert refine(truth * 300, image, 3.5, easy).steps < planned_steps(image, noise)
+    assert planned_steps(image, 3.5, easy) > 3
+    assert refine(truth * 300, image, 3.5, easy).steps == 0
 
 
 def test_bad_start_is_refined_to_the_noise(truth, rng):
