@@ -29,6 +29,7 @@ _WIDTH = {"fwhm_px": SCENE_FWHM_PX}
 # Small and fast parameters, one or more sets per class.
 INSTANCES: dict[str, list[dict[str, Any]]] = {
     "DPSDeblur": [_WIDTH],
+    "HessianDenoise": [{"temporal_weight": 0.0, "n_iter": 10}],
     "MSSR": [_WIDTH, {**_WIDTH, "amplification": 2}],
     "RichardsonLucy": [
         {**_WIDTH, "n_iter": 8},
