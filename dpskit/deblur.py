@@ -33,6 +33,7 @@ __all__ = ["DPSDeblur"]
 
 _DENSE_FILL = 0.35
 _DENSE_SKEWNESS = 0.5
+_HAZE = 0.04
 
 
 class DPSDeblur(ImageTransformer):
@@ -58,7 +59,8 @@ class DPSDeblur(ImageTransformer):
 default="auto"
         What is taken for background and removed. "auto" removes a pedestal
         that is large beside the signal and the smooth light that the network
-        takes for out of focus; ``info`` says how much that was. Where light
+        takes for out of focus, if it is 4 % of the light or more; ``info``
+        says how much that was. Where light
         is nearly everywhere (mean above 35 % of the brightest parts, or as
         much dark as bright detail) it is all taken for signal. The other
         methods remove what they name alone.
@@ -231,7 +233,9 @@ default="auto"
         sharp = predict(net, channels, tile_size=self.tile_size or TILE_PX)
         fwhm = self._network_fwhm()
         if self.background == "auto" and not _is_dense(image, fwhm):
-            return sharp, _haze(image, sharp, fwhm)
+            haze = _unexplained(image, sharp, fwhm, 3 * fwhm)
+            if haze.sum() > _HAZE * np.abs(image).sum():
+                return sharp, haze
         kept = _unexplained(image, sharp, fwhm, 1.5 * fwhm)
         return sharp + kept, np.zeros_like(sharp)
 
@@ -304,12 +308,6 @@ def _is_dense(image: np.ndarray, fwhm_px: float) -> bool:
     spread = float(detail.std()) or 1.0
     skewness = float(np.mean(((detail - detail.mean()) / spread) ** 3))
     return skewness < _DENSE_SKEWNESS
-
-
-def _haze(image: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> np.ndarray:
-    """Return the light out of focus; zero where it is under 1 % in all."""
-    haze = _unexplained(image, sharp, fwhm_px, 3 * fwhm_px)
-    return haze if haze.sum() > 0.01 * np.abs(image).sum() else np.zeros_like(haze)
 
 
 def _unexplained(

@@ -111,7 +111,7 @@ def planned_steps(
     Returns
     -------
     int
-        ``8 (N / 300) (f / 0.15)^-0.6 - 2.5``, from 0 to 85, with the
+        ``10 (N / 300) (f / 0.15)^-0.9 - 4``, from 0 to 85, with the
         `filling` f, where 1 / N is the sum of 1 / photons of the brightest
         pixels and ``(width_error / 2)^2``: near the best counts on simulated
         validation images.
@@ -120,7 +120,7 @@ def planned_steps(
     --------
     >>> sparse = np.zeros((40, 40)); sparse[::8, ::8] = 5000.0
     >>> planned_steps(sparse, 2.0, Noise(1.0, 0.0, 1.0), width_error=0.1)
-    17
+    30
     """
     variance = (0.5 * width_error) ** 2
     if noise.gain > 0:
@@ -128,8 +128,8 @@ def planned_steps(
         variance += noise.gain / max(signal, 1e-12 * noise.gain)
     elif noise.level > 0:
         return 0
-    crowd = (max(filling(image, fwhm_px), 0.01) / 0.15) ** -0.6
-    steps = 8 / (300 * max(variance, 1e-12)) * crowd - 2.5
+    crowd = (max(filling(image, fwhm_px), 0.01) / 0.15) ** -0.9
+    steps = 10 / (300 * max(variance, 1e-12)) * crowd - 4
     return int(np.clip(steps, 0, _CHECKS[-1]))
 
 
