@@ -1,4 +1,5 @@
 from .artefacts import ErrorMapResult, error_map
+from .comparison import compare
 from .fidelity import nrmse, pearson, psnr, spectral_signal_ratio
 from .fourier_ring import FRCResult, frc, frc_single
 from .line_pairs import LinePairResult, TwoPeakFit, fit_two_peaks, line_pair_contrast
@@ -23,6 +24,7 @@ __all__ = [
     "PeakFit",
     "RingFit",
     "TwoPeakFit",
+    "compare",
     "decorrelation",
     "error_map",
     "fit_peak",

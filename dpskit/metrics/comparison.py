@@ -1,0 +1,151 @@
+"""One table of methods against images and metrics."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from dpskit._utils.validation import check_image
+from dpskit.exceptions import InvalidParameterError
+from dpskit.metrics.table import METRICS
+
+__all__ = ["compare"]
+
+
+def compare(
+    methods: Mapping[str, Any],
+    images: Any,
+    metrics: Iterable[str | Callable[..., float]] = ("psnr", "ssim"),
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    verbose: bool = False,
+) -> list[dict[str, Any]]:
+    """Apply every method to every image and measure the results.
+
+    Parameters
+    ----------
+    methods : dict of str to estimator or callable
+        Estimators are used through ``transform``; callables take an image.
+    images : dict of str to item, or list of items
+        An item is an image of shape (height, width), compared with itself,
+        or a pair (image, truth). A list is named "0", "1" and so on.
+    metrics : iterable of str or callable, default=("psnr", "ssim")
+        Names in `METRICS`, or functions of (reference, image).
+    cache : path, optional
+        Folder that keeps results by image, name and ``repr`` of the method.
+        A callable whose ``repr`` does not tell what it does must change its
+        name when it changes.
+    verbose : bool, default=False
+        Show progress.
+
+    Returns
+    -------
+    list of dict
+        One per method, image and metric, with the keys "method", "image",
+        "metric", "value" and "seconds" (time of the method, as first
+        measured). ``pandas.DataFrame(rows)`` takes it as it is.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a metric has no such name, or a method is not one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpskit.metrics import compare
+    >>> truth = np.random.default_rng(0).random((32, 32))
+    >>> rows = compare({"half": lambda x: x / 2}, [(truth, truth)], ["pearson"])
+    >>> rows[0]["method"], rows[0]["image"], round(rows[0]["value"], 6)
+    ('half', '0', 1.0)
+    """
+    functions = dict(_metric(metric) for metric in metrics)
+    calls = {name: _call(name, method) for name, method in methods.items()}
+    pairs = {name: _pair(item) for name, item in _named(images).items()}
+    jobs = [(method, image) for image in pairs for method in calls]
+    rows = []
+    for method, name in _progress(jobs, verbose):
+        image, truth = pairs[name]
+        path = cache and Path(cache) / f"{_key(image, method, methods[method])}.npz"
+        result, seconds = _result(calls[method], image, path)
+        rows += [
+            {
+                "method": method,
+                "image": name,
+                "metric": metric,
+                "value": float(function(truth, result)),
+                "seconds": seconds,
+            }
+            for metric, function in functions.items()
+        ]
+    return rows
+
+
+def _metric(metric: Any) -> tuple[str, Callable[..., float]]:
+    if callable(metric):
+        return getattr(metric, "__name__", repr(metric)), metric
+    if metric not in METRICS:
+        raise InvalidParameterError(
+            f"The metrics of compare must be callables or among {sorted(METRICS)}. "
+            f"Got {metric!r} instead."
+        )
+    return metric, METRICS[metric][0]
+
+
+def _call(name: str, method: Any) -> Callable[[np.ndarray], np.ndarray]:
+    call = getattr(method, "transform", method)
+    if not callable(call):
+        raise InvalidParameterError(
+            f"The methods of compare must have transform or be callable. "
+            f"Got {method!r} for {name!r} instead."
+        )
+    return call
+
+
+def _named(images: Any) -> dict[str, Any]:
+    if isinstance(images, Mapping):
+        return dict(images)
+    return {str(i): item for i, item in enumerate(images)}
+
+
+def _pair(item: Any) -> tuple[np.ndarray, np.ndarray]:
+    image, truth = item if isinstance(item, tuple) else (item, item)
+    return check_image(image, "compare"), check_image(truth, "compare")
+
+
+def _result(
+    call: Callable[[np.ndarray], np.ndarray], image: np.ndarray, path: Any
+) -> tuple[np.ndarray, float]:
+    if path and path.exists():
+        with np.load(path) as stored:
+            return stored["image"], float(stored["seconds"])
+    start = perf_counter()
+    result = np.asarray(call(image.copy()))
+    seconds = perf_counter() - start
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.stem}.{uuid4().hex}.part.npz")
+        np.savez(part, image=result, seconds=seconds)
+        part.replace(path)
+    return result, seconds
+
+
+def _key(image: np.ndarray, name: str, method: Any) -> str:
+    text = f"{name}|{method!r}|{image.shape}|{image.dtype}"
+    data = text.encode() + np.ascontiguousarray(image).tobytes()
+    return hashlib.sha256(data).hexdigest()
+
+
+def _progress(jobs: list[Any], verbose: bool) -> Any:
+    if not verbose:
+        return jobs
+    from tqdm.auto import tqdm
+
+    return tqdm(jobs, desc="compare", unit="result")

@@ -1,0 +1,66 @@
+"""One table: values are the metrics' own, and the cache spares the work."""
+
+import numpy as np
+import pytest
+
+from dpskit.exceptions import InvalidParameterError
+from dpskit.metrics import compare, nrmse, pearson
+
+
+class Half:
+    """A method that counts its calls."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __repr__(self):
+        return "Half()"
+
+    def transform(self, image):
+        self.calls += 1
+        return image / 2
+
+
+@pytest.fixture
+def pair():
+    rng = np.random.default_rng(0)
+    truth = rng.random((16, 20))
+    return truth + 0.1 * rng.random(truth.shape), truth
+
+
+def test_one_row_per_method_image_and_metric(pair):
+    methods = {"half": Half(), "same": lambda x: x}
+    rows = compare(methods, {"a": pair, "b": pair[1]}, ["nrmse", pearson])
+    assert [(r["image"], r["method"], r["metric"]) for r in rows] == [
+        (i, m, k) for i in "ab" for m in methods for k in ("nrmse", "pearson")
+    ]
+    assert rows[0]["value"] == nrmse(pair[1], pair[0] / 2)
+    assert rows[3]["value"] == pearson(pair[1], pair[0])
+    assert rows[-1]["value"] == pytest.approx(1.0)
+
+
+def test_the_cache_spares_the_work_and_keeps_the_rows(pair, tmp_path):
+    method = Half()
+    first = compare({"half": method}, [pair], cache=tmp_path)
+    assert compare({"half": method}, [pair], cache=tmp_path) == first
+    assert method.calls == 1
+    compare({"half": method}, [(pair[0] + 1, pair[1])], cache=tmp_path)
+    assert method.calls == 2
+
+
+def test_a_method_cannot_change_the_image(pair):
+    def spoil(image):
+        image[:] = 0
+        return image
+
+    rows = compare({"bad": spoil, "same": lambda x: x}, [pair], ["pearson"])
+    assert rows[1]["value"] == pearson(pair[1], pair[0])
+
+
+@pytest.mark.parametrize(
+    ("methods", "metrics", "word"),
+    [({"a": 3}, ["psnr"], "transform"), ({"a": abs}, ["no"], "among")],
+)
+def test_rejects_what_is_none(pair, methods, metrics, word):
+    with pytest.raises(InvalidParameterError, match=word):
+        compare(methods, [pair], metrics)
