@@ -111,25 +111,25 @@ def planned_steps(
     Returns
     -------
     int
-        ``10 (N / 300) (f / 0.15)^-0.9 - 4``, from 0 to 85, with the
-        `filling` f, where 1 / N is the sum of 1 / photons of the brightest
-        pixels and ``(width_error / 2)^2``: near the best counts on simulated
-        validation images.
+        ``10 (N / 300) (f / 0.15)^-0.9 - 4`` for N photons in the brightest
+        pixels and a `filling` f, and at most ``7 (M / 300)^0.8 - 2.5`` with
+        ``M = 1 / (0.68 width_error)^2``, from 0 to 85: near the best counts
+        on simulated validation images.
 
     Examples
     --------
     >>> sparse = np.zeros((40, 40)); sparse[::8, ::8] = 5000.0
     >>> planned_steps(sparse, 2.0, Noise(1.0, 0.0, 1.0), width_error=0.1)
-    30
+    2
     """
-    variance = (0.5 * width_error) ** 2
-    if noise.gain > 0:
+    if noise.gain <= 0:
+        light = 0.0 if noise.level > 0 else math.inf
+    else:
         signal = float(np.quantile(image, 0.999)) + noise.floor / noise.gain
-        variance += noise.gain / max(signal, 1e-12 * noise.gain)
-    elif noise.level > 0:
-        return 0
+        light = max(signal, 0.0) / noise.gain
     crowd = (max(filling(image, fwhm_px), 0.01) / 0.15) ** -0.9
-    steps = 10 / (300 * max(variance, 1e-12)) * crowd - 4
+    trust = 1 / max((0.68 * width_error) ** 2, 1e-9)
+    steps = min(10 * light / 300 * crowd - 4, 7 * (trust / 300) ** 0.8 - 2.5)
     return int(np.clip(steps, 0, _CHECKS[-1]))
 
 
