@@ -315,6 +315,8 @@ width, which is that of the Airy pattern nearest to the in-focus PSF in least
 squares: for an Airy pattern its FWHM, for a Gaussian 6 % more than its FWHM, for
 a PSF with tails the width of its core and a little more. "within ±std" is the
 share of images whose true width lies within the stated uncertainty; 68 % is right.
+Where an image says little, widths of about 4 px are taken as likelier: narrower
+ones are then read too wide and wider ones too narrow.
 
 ## By sampling and light
 

@@ -83,12 +83,17 @@ def judge(folder: Path, name: str, deblur: DPSDeblur) -> dict:
         key: decorrelation(value).resolution_px
         for key, value in {"raw": image, "rl20": rl20, "dps": sharp}.items()
     }
+    finer = DPSDeblur(weights=deblur.weights, grid="native").transform(
+        image, return_info=True
+    )
+    native = decorrelation(finer[0]).resolution_px / finer[1]["pixel_scale"]
     row = {
         "image": name,
         "shape": image.shape,
         "seconds": seconds,
         **{f"resolution_{k}": v for k, v in resolutions.items()},
         "gain": resolutions["raw"] / resolutions["dps"],
+        "gain_native": resolutions["raw"] / native,
         "gain_rl20": resolutions["raw"] / resolutions["rl20"],
         "explained_pearson": float(pearson(image, again)),
         **{k: v for k, v in info.items() if k != "background"},
@@ -124,8 +129,9 @@ def render(rows: list[dict]) -> str:
     """Return the tables in Markdown."""
     out = [
         "| image | width used (px) | resolution raw -> RL 20 -> DPS (px) | gain | "
+        "gain on the native grid | largest that the pixels allow | "
         "background | steps | Pearson explained | s |",
-        "|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for r in rows:
         widths = " -> ".join(
@@ -137,6 +143,8 @@ def render(rows: list[dict]) -> str:
             f"{r['fwhm_px']:.2f} +- {r['fwhm_std_px']:.2f}",
             widths,
             f"{r['gain']:.2f}",
+            f"{r['gain_native']:.2f}",
+            f"{r['resolution_raw'] / 2:.2f}",
             f"{100 * r['background_fraction']:.0f} %",
             str(r["refine_steps"]),
             f"{r['explained_pearson']:.4f}{chi}",

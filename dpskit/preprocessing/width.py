@@ -93,12 +93,13 @@ def estimate_fwhm(image: Any) -> WidthEstimate:
     Notes
     -----
     The width is that of the Airy pattern which, times a gain, is nearest to
-    the PSF in least squares: for an Airy or a Gaussian PSF its FWHM to 1 %,
-    for one with tails slightly more. Light from out of focus is not part of
-    it. Uncertainties and errors are tabulated in ``docs/width.md``; they hold
-    for images like the simulated ones. Objects without fine structure look
-    like sharper objects seen through a wider PSF, and say so by their
-    uncertainty.
+    the PSF in least squares: for an Airy PSF its FWHM, for a Gaussian 6 %
+    more, for one with tails slightly more than that of its core. Light from
+    out of focus is not part of it. Where the image says little, widths of
+    about 4 px are taken as likelier. Errors are tabulated in
+    ``docs/width.md``; they hold for images like the simulated ones. An object
+    without fine structure looks like a sharper one seen through a wider PSF,
+    which the uncertainty tells most of the time, not always.
 
     References
     ----------
@@ -129,7 +130,7 @@ def estimate_fwhm(image: Any) -> WidthEstimate:
         return WidthEstimate(reason="the image is constant")
     spectrum = RingSpectrum.measure(standard)
     if spectrum.decorrelation.reason:
-        return WidthEstimate(reason=spectrum.decorrelation.reason)
+        return WidthEstimate(reason="no structure stands out from the noise")
     return read_width(spectrum, _network())
 
 
