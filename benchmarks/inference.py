@@ -28,7 +28,13 @@ from dpskit.synth import actin_mesh, optical_image
 from dpskit.weights import load_network
 
 DOCS = Path(__file__).parent.parent / "docs"
-STAGES = ("estimate_fwhm", "fourier_resample", "estimate_noise", "refine")
+STAGES = (
+    "choose_width",
+    "fourier_resample",
+    "resample_back",
+    "estimate_noise",
+    "refine",
+)
 
 
 def picture(size: int) -> np.ndarray:
@@ -114,8 +120,9 @@ def tiles() -> dict[str, float]:
 def _memory(size: int, tile_size: int, queue) -> None:
     image = picture(size)
     deblur = DPSDeblur(fwhm_px=3.5, tile_size=tile_size)
-    deblur.transform(image[:64, :64])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    deblur.transform(image[:64, :64].copy())
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    before = pages * resource.getpagesize() / 1024
     deblur.transform(image)
     queue.put((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 
