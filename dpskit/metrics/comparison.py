@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
+import joblib
 import numpy as np
 
 from dpskit._utils.validation import check_image
@@ -39,7 +39,7 @@ def compare(
     metrics : iterable of str or callable, default=("psnr", "ssim")
         Names in `METRICS`, or functions of (reference, image).
     cache : path, optional
-        Folder that keeps results by image, name and ``repr`` of the method.
+        Folder that keeps results by image, name and the method's parameters.
         A callable whose ``repr`` does not tell what it does must change its
         name when it changes.
     verbose : bool, default=False
@@ -138,9 +138,17 @@ def _result(
 
 
 def _key(image: np.ndarray, name: str, method: Any) -> str:
-    text = f"{name}|{method!r}|{image.shape}|{image.dtype}"
-    data = text.encode() + np.ascontiguousarray(image).tobytes()
-    return hashlib.sha256(data).hexdigest()
+    """Return a hash of image, name and what the method is made of."""
+    content = vars(method) if hasattr(method, "get_params") else repr(method)
+    return joblib.hash((name, type(method).__name__, content, image))
+
+
+def _progress(jobs: list[Any], verbose: bool) -> Any:
+    if not verbose:
+        return jobs
+    from tqdm.auto import tqdm
+
+    return tqdm(jobs, desc="compare", unit="result")
 
 
 def _progress(jobs: list[Any], verbose: bool) -> Any:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dpskit.baselines import RichardsonLucy
 from dpskit.exceptions import InvalidParameterError
 from dpskit.metrics import compare, nrmse, pearson
 
@@ -64,3 +65,15 @@ def test_a_method_cannot_change_the_image(pair):
 def test_rejects_what_is_none(pair, methods, metrics, word):
     with pytest.raises(InvalidParameterError, match=word):
         compare(methods, [pair], metrics)
+
+
+def test_the_cache_tells_estimators_apart_by_their_arrays(pair, tmp_path):
+    """A large PSF is shortened in the repr, but not in the key."""
+    psf = np.ones((101, 101))
+    other = psf.copy()
+    other[50, 50] = 1e6
+    rows = [
+        compare({"rl": RichardsonLucy(psf=p, n_iter=1)}, [pair], cache=tmp_path)
+        for p in (psf, other)
+    ]
+    assert rows[0][0]["value"] != rows[1][0]["value"]
