@@ -1,6 +1,7 @@
 from .acquire import Simulated, ground_truth, optical_image, simulate
 from .camera import Camera
 from .pairs import TRAINING_KINDS, ImageBatches, TrainingBatches, draw_structure
+from .raw_sim import RawSIM, SIMPattern, sim_pattern, simulate_raw_sim
 from .structures import (
     Emitters,
     actin_mesh,
@@ -23,6 +24,8 @@ __all__ = [
     "Camera",
     "Emitters",
     "ImageBatches",
+    "RawSIM",
+    "SIMPattern",
     "Simulated",
     "TrainingBatches",
     "actin_mesh",
@@ -40,6 +43,8 @@ __all__ = [
     "nuclear_pores",
     "optical_image",
     "siemens_star",
+    "sim_pattern",
     "simulate",
+    "simulate_raw_sim",
     "textures",
 ]
