@@ -40,8 +40,8 @@ class DPSDeblur(ImageTransformer):
     """Deep-physics-informed sparsity: deblur without parameters.
 
     The image is resampled so that its PSF has the width that the network was
-    trained for, deblurred by the Res-U-DBPN network from the image and four
-    Wiener inverses of it, made consistent with the measured photons by
+    trained for, deblurred by the Res-U-DBPN network from the image and classical
+    inverses of it, made consistent with the measured photons by
     Richardson-Lucy steps, and resampled back.
 
     Parameters
@@ -224,12 +224,11 @@ default="auto"
 
     def _network(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the network's estimate and the light it leaves unexplained."""
-        from dpskit.nn import STRENGTHS, guide_channels, predict, resolve_device
+        from dpskit.nn import guide_channels, predict, resolve_device
         from dpskit.nn.inference import TILE_PX
 
         net = self._load(str(resolve_device(self.device)))
-        strengths = STRENGTHS[: net.config.in_channels - 1]
-        channels = guide_channels(image, CANONICAL_FWHM_PX, strengths)
+        channels = guide_channels(image, CANONICAL_FWHM_PX, net.config.in_channels)
         sharp = predict(net, channels, tile_size=self.tile_size or TILE_PX)
         fwhm = self._network_fwhm()
         if self.background == "auto" and not _is_dense(image, fwhm):

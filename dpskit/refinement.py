@@ -14,6 +14,7 @@ import numpy as np
 from scipy import fft
 from scipy.ndimage import gaussian_filter
 
+from dpskit._utils.acceleration import extrapolate
 from dpskit._utils.transfer import AIRY_CUTOFF, airy_otf
 from dpskit.preprocessing.noise import Noise, cosine_radius
 
@@ -204,18 +205,6 @@ def refine(
                 break
         ratio = y / np.maximum(model, tiny)
         x = np.maximum(point * optics.blur(ratio), 0)
-        point, change = _extrapolate(x, before, point, change)
+        point, change = extrapolate(x, before, point, change)
         before = x
     return Refined(x, n, discrepancy)
-
-
-def _extrapolate(
-    x: np.ndarray, before: np.ndarray, point: np.ndarray, change: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the next point and the last correction."""
-    new = x - point
-    if change is None:
-        return x, new
-    power = np.vdot(change, change)
-    alpha = float(np.clip(np.vdot(new, change) / power, 0, 1)) if power > 0 else 0.0
-    return np.maximum(x + alpha * (x - before), 0), new

@@ -49,6 +49,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--precision", choices=("float32", "bfloat16"), default="float32"
     )
+    parser.add_argument(
+        "--learning-rate", type=float, default=4e-4, help="peak; default: 4e-4"
+    )
     parser.add_argument("--device", default="auto", help="auto (default), cpu or cuda")
     parser.add_argument(
         "--checkpoint-every", type=int, default=500, metavar="N", help="default: 500"
@@ -74,17 +77,18 @@ def run(args: argparse.Namespace) -> int:
 
     config = PRESETS[args.preset]
     drawn = {"kinds": _kinds(args.kinds)} if args.kinds else {}
-    if config.in_channels == 1:
-        drawn["strengths"] = ()
     options = TrainingOptions(
         steps=args.steps,
+        learning_rate=args.learning_rate,
         objective=args.objective,
         precision=args.precision,
         checkpoint_every=args.checkpoint_every,
         seed=args.seed,
     )
     data_seed = args.seed if args.data_seed is None else args.data_seed
-    batches = TrainingBatches(data_seed, args.batch_size, **drawn)
+    batches = TrainingBatches(
+        data_seed, args.batch_size, n_channels=config.in_channels, **drawn
+    )
     initial = load_network(args.initial).state_dict() if args.initial else None
     with _progress(options.steps, args.quiet) as report:
         net, history = train(

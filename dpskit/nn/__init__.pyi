@@ -1,11 +1,10 @@
-from .guide import STRENGTHS, guide_channels
+from .guide import guide_channels
 from .inference import predict, resolve_device
 from .network import PRESETS, NetworkConfig, ResUDBPN, complexity
 from .training import History, TrainingOptions, train, validate
 
 __all__ = [
     "PRESETS",
-    "STRENGTHS",
     "History",
     "NetworkConfig",
     "ResUDBPN",

@@ -95,7 +95,7 @@ def predict(
     Examples
     --------
     >>> net = ResUDBPN.from_preset("compact").eval()
-    >>> predict(net, np.ones((5, 17, 23), dtype=np.float32)).shape
+    >>> predict(net, np.ones((9, 17, 23), dtype=np.float32)).shape
     (17, 23)
     """
     rules = {

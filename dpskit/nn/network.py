@@ -79,8 +79,8 @@ class NetworkConfig:
 _COMPACT = {"kernel_size": 4, "skip": "add", "bridge_factor": 1, "bias": False}
 PRESETS = {
     "paper": NetworkConfig(),
-    "base": NetworkConfig(base_width=24, residual=True, in_channels=5, **_COMPACT),
-    "compact": NetworkConfig(base_width=16, residual=True, in_channels=5, **_COMPACT),
+    "base": NetworkConfig(base_width=24, residual=True, in_channels=9, **_COMPACT),
+    "compact": NetworkConfig(base_width=16, residual=True, in_channels=9, **_COMPACT),
 }
 
 
@@ -191,7 +191,7 @@ class ResUDBPN(nn.Module):
         Examples
         --------
         >>> ResUDBPN.from_preset("compact").config.in_channels
-        5
+        9
         """
         validate_params(
             {"name": [Options(tuple(PRESETS))]}, {"name": name}, "ResUDBPN.from_preset"

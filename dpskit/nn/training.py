@@ -157,7 +157,8 @@ def train(
         File that is written whole every `checkpoint_every` steps, and from
         which a run with the same network goes on.
     initial : dict of str to Tensor, optional
-        Weights to start from, for the second step of a transfer schedule.
+        Weights to start from, for the second step of a transfer schedule; a
+        network of fewer input channels is given zeros for the new ones.
     device : str, default="cpu"
         A torch device.
     report : callable, optional
@@ -264,12 +265,22 @@ def _start(
     torch.manual_seed(options.seed)
     net = ResUDBPN(config)
     if initial is not None:
-        net.load_state_dict(initial)
+        net.load_state_dict(_widened(initial, net.state_dict()))
     net = net.to(device, memory_format=torch.channels_last).train()
     average = ResUDBPN(config).to(device)
     average.load_state_dict(net.state_dict())
     optimizer = torch.optim.Adam(net.parameters(), lr=options.learning_rate)
     return _State(net, average, optimizer, History())
+
+
+def _widened(
+    initial: Mapping[str, Tensor], like: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return `initial` with zeros for input channels that it did not have."""
+    first = next(iter(like))
+    old, new = initial[first], torch.zeros_like(like[first])
+    new[:, : old.shape[1]] = old
+    return {**initial, first: new}
 
 
 def _step(

@@ -17,6 +17,7 @@ from scipy import fft
 
 from dpskit._utils.fft import frequency_radius
 from dpskit._utils.transfer import airy_otf, gaussian_otf
+from dpskit.nn import guide_channels
 from dpskit.synth import structures
 
 __all__ = ["TRAINING_KINDS", "ImageBatches", "TrainingBatches", "draw_structure"]
@@ -98,8 +99,8 @@ class TrainingBatches:
         Simulated border on each side that is cut away.
     fwhm_px : float, default=3.5
         Canonical width; guides are computed with this Airy PSF.
-    strengths : tuple of float
-        Of the Wiener inverses; empty for an unguided network.
+    n_channels : {1, 5, 9}, default=9
+        Network inputs, see `dpskit.nn.guide_channels`.
     kinds : dict of str to float
         Structure kinds and their shares.
     haze : float, default=0.5
@@ -109,7 +110,7 @@ class TrainingBatches:
     --------
     >>> batch = TrainingBatches(seed=1, batch_size=2, patch=32)(0)
     >>> batch["inputs"].shape, batch["truth"].shape
-    ((2, 5, 32, 32), (2, 32, 32))
+    ((2, 9, 32, 32), (2, 32, 32))
     """
 
     seed: int = 0
@@ -117,7 +118,7 @@ class TrainingBatches:
     patch: int = 80
     margin: int = 24
     fwhm_px: float = 3.5
-    strengths: tuple[float, ...] = (1e-1, 1e-2, 1e-3, 1e-4)
+    n_channels: int = 9
     kinds: tuple[tuple[str, float], ...] = tuple(TRAINING_KINDS.items())
     haze: float = 0.5
 
@@ -125,12 +126,14 @@ class TrainingBatches:
         """Return batch number `step` as float32 arrays."""
         rng = np.random.default_rng([self.seed, step])
         pictures = [self._picture(rng) for _ in range(self.batch_size)]
-        return {
-            key: np.stack([p[key] for p in pictures]).astype(np.float32)
-            for key in pictures[0]
-        }
+        image, truth, clean = np.stack(pictures, axis=1).astype(np.float32)
+        inputs = guide_channels(image, self.fwhm_px, self.n_channels)
+        cut = (..., *(slice(self.margin, self.margin + self.patch),) * 2)
+        batch = {"inputs": inputs, "truth": truth, "clean": clean}
+        return {key: np.ascontiguousarray(v[cut]) for key, v in batch.items()}
 
-    def _picture(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def _picture(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """Return measured image, truth and noise-free in-focus image."""
         size = self.patch + 2 * self.margin
         k = frequency_radius((size, size))
         truth = self._truth(size, rng)
@@ -142,13 +145,7 @@ class TrainingBatches:
         background = self._background(spectrum, k, otf, rng)
         image = _expose(clean + background, rng)
         image = image - background.min() * rng.choice([0, rng.uniform(0.6, 1)])
-        guides = _wiener(image, airy_otf(k, self.fwhm_px), self.strengths)
-        cut = slice(self.margin, self.margin + self.patch)
-        return {
-            "inputs": np.stack([image, *guides])[:, cut, cut],
-            "truth": truth[cut, cut],
-            "clean": clean[cut, cut],
-        }
+        return image, truth, clean
 
     def _truth(self, size: int, rng: np.random.Generator) -> np.ndarray:
         names, shares = zip(*self.kinds, strict=True)
@@ -234,7 +231,9 @@ def _back(spectrum: np.ndarray, size: int) -> np.ndarray:
 
 
 def _true_otf(k: np.ndarray, fwhm_px: float, rng: np.random.Generator) -> np.ndarray:
-    """Return an Airy OTF of slightly wrong width, broadened, with tails."""
+    """Return the Airy OTF, or one of wrong width, broadened, with tails."""
+    if rng.random() < 0.4:
+        return airy_otf(k, fwhm_px)
     otf = airy_otf(k, fwhm_px * np.clip(rng.lognormal(0.01, 0.07), 0.82, 1.22))
     if rng.random() < 0.4:
         otf = otf * gaussian_otf(k, rng.uniform(0.5, 2.0))
@@ -265,10 +264,3 @@ def _band_limit(noise: np.ndarray, cutoff: float) -> np.ndarray:
     spectrum[np.abs(fft.fftfreq(noise.shape[0])) > cutoff] = 0
     spectrum[:, fft.rfftfreq(noise.shape[1]) > cutoff] = 0
     return fft.irfft2(spectrum, noise.shape)
-
-
-def _wiener(
-    image: np.ndarray, otf: np.ndarray, strengths: tuple[float, ...]
-) -> list[np.ndarray]:
-    spectrum = fft.rfft2(image) * otf
-    return [fft.irfft2(spectrum / (otf**2 + s), image.shape) for s in strengths]

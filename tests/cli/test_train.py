@@ -21,7 +21,7 @@ def test_training_writes_weights_with_a_card(tmp_path):
     card = read_card(out)
     assert card["recipe"]["steps"] == 2
     assert card["recipe"]["seed"] == card["data"]["seed"] == card["seed"] == 5
-    assert load_network(out).config.in_channels == 5
+    assert load_network(out).config.in_channels == 9
 
 
 def test_existing_weights_and_checkpoint_stay(tmp_path, capsys):

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from dpskit._utils.transfer import airy_otf
 from dpskit.exceptions import InvalidParameterError
-from dpskit.nn import NetworkConfig, ResUDBPN, guide_channels, predict, resolve_device
+from dpskit.nn import NetworkConfig, ResUDBPN, predict, resolve_device
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +54,6 @@ def test_half_precision_is_close(net, rng, precision):
     full = predict(net, image)
     half = predict(net, image, precision=precision)
     assert np.abs(half - full).max() < 0.05 * np.abs(full).max()
-
-
-def test_guides_are_wiener_inverses(rng):
-    """Closed form for a cosine, an eigenvector of every symmetric blur."""
-    n, order = 64, 6
-    wave = np.cos(np.pi * order * (np.arange(n) + 0.5) / n) * np.ones((n, 1))
-    h = airy_otf(order / (2 * n), 3.5)
-    guides = guide_channels(wave, 3.5, (0.1, 1e-3))
-    for guide, strength in zip(guides[1:], (0.1, 1e-3), strict=True):
-        np.testing.assert_allclose(guide, wave * h / (h**2 + strength), atol=1e-5)
 
 
 def test_unknown_device_is_one_sentence():

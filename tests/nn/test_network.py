@@ -49,19 +49,19 @@ def test_network_without_biases_is_homogeneous():
     """f(a x) = a f(x): every layer is linear or a PReLU."""
     net = build("compact").eval()
     torch.nn.init.normal_(net.tail[-1].weight, std=0.1)
-    x = torch.randn(1, 5, 32, 32)
+    x = torch.randn(1, 9, 32, 32)
     torch.testing.assert_close(net(7 * x), 7 * net(x), rtol=1e-4, atol=1e-4)
 
 
 def test_residual_network_starts_as_the_image():
     net = build("compact").eval()
-    x = torch.rand(1, 5, 32, 32)
+    x = torch.rand(1, 9, 32, 32)
     torch.testing.assert_close(net(x), x[:, :1])
 
 
 def test_output_is_leaky_in_training_only():
     net = build("compact")
-    x = -torch.ones(1, 5, 16, 16)
+    x = -torch.ones(1, 9, 16, 16)
     assert net.train()(x).max().item() == pytest.approx(-0.1)
     assert net.eval()(x).max() == 0
 
@@ -74,6 +74,6 @@ def test_unknown_preset_is_named():
 def test_presets_expect_the_channels_of_the_guide():
     assert {n: c.in_channels for n, c in PRESETS.items()} == {
         "paper": 1,
-        "base": 5,
-        "compact": 5,
+        "base": 9,
+        "compact": 9,
     }

@@ -1,5 +1,7 @@
 """Training: it learns, resumes exactly, and says when it cannot go on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from dpskit.nn import NetworkConfig, TrainingOptions, train
 from dpskit.synth import TrainingBatches
 
 SMALL = NetworkConfig(
-    in_channels=5, base_width=2, n_scales=2, kernel_size=4, skip="add", residual=True
+    in_channels=9, base_width=2, n_scales=2, kernel_size=4, skip="add", residual=True
 )
 BATCHES = TrainingBatches(seed=1, batch_size=2, patch=32, margin=8)
 
@@ -49,6 +51,16 @@ def test_same_seed_gives_same_weights():
         assert torch.equal(x, y)
 
 
+def test_new_input_channels_start_without_effect():
+    few = replace(SMALL, in_channels=1)
+    first, _ = train(few, replace(BATCHES, n_channels=1), options(3))
+    second, _ = train(
+        SMALL, BATCHES, options(1, learning_rate=1e-9), initial=first.state_dict()
+    )
+    x = torch.rand(1, 9, 32, 32)
+    torch.testing.assert_close(second(x), first(x[:, :1]), atol=1e-5, rtol=1e-4)
+
+
 def test_transfer_starts_from_the_first_network():
     """The two-step schedule: the second run begins where the first ended."""
     first, _ = train(SMALL, BATCHES, options(3))
@@ -73,7 +85,7 @@ def test_infinite_loss_is_an_error():
 
 def test_checkpoint_of_another_network_is_refused(tmp_path):
     train(SMALL, BATCHES, options(1), checkpoint=tmp_path / "a.pt")
-    other = NetworkConfig(in_channels=5, base_width=4, n_scales=2, kernel_size=4)
+    other = NetworkConfig(in_channels=9, base_width=4, n_scales=2, kernel_size=4)
     with pytest.raises(TrainingError, match="same network"):
         train(other, BATCHES, options(1), checkpoint=tmp_path / "a.pt")
 
