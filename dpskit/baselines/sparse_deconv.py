@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dpskit._utils.hessian import sparse_hessian
 from dpskit._utils.params import Interval, Options, validate_params
 from dpskit._utils.validation import check_image, check_psf
 from dpskit.baselines._estimator import WIDTH_RULES, BlurTransformer
-from dpskit.baselines._hessian import sparse_hessian
 from dpskit.baselines._iterative import DECONVOLUTIONS
 from dpskit.preprocessing import wavelet_background
 from dpskit.psf import Optics, airy, gaussian
@@ -312,7 +312,7 @@ def _solve(
     signal = _to_unit_maximum(np.maximum(unit - removed, 0))
     coupled = len(signal) > (2 if published else 1)
     solved = [signal] if coupled else list(signal)
-    solved = [sparse_hessian(s, variant=variant, **weights) for s in solved]
+    solved = [sparse_hessian(s, published=published, **weights) for s in solved]
     sparse = solved[0] if coupled else np.stack(solved)
     if published:
         sparse = _to_unit_maximum(sparse)

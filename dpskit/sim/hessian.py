@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import fft
 
-from dpskit._utils.differences import divergence, forward
+from dpskit._utils.hessian import sparse_hessian
 from dpskit._utils.params import Interval, validate_params
 from dpskit._utils.validation import check_image
 from dpskit.base import ImageTransformer
@@ -144,43 +143,6 @@ def _minimise(
     image: np.ndarray, fidelity: float, temporal_weight: float, n_iter: int
 ) -> np.ndarray:
     scale = float(np.abs(image).max()) or 1.0
-    f = image / np.asarray(scale, image.dtype)
-    terms = _terms(f.ndim, temporal_weight)
-    spectra = [_spectrum(f, axis) for axis in range(f.ndim)]
-    system = fidelity + sum(w * spectra[a] * spectra[b] for w, a, b in terms)
-    duals = [np.zeros_like(f) for _ in terms]
-    g = f
-    for _ in range(n_iter):
-        rhs = fidelity * f
-        for (weight, a, b), dual in zip(terms, duals, strict=True):
-            u = _second(g, a, b) + dual
-            np.clip(u, -1, 1, out=dual)
-            rhs += weight * _adjoint(u - 2 * dual, a, b)
-        g = fft.idctn(fft.dctn(rhs) / system, overwrite_x=True)
-    return np.maximum(g, 0) * scale
-
-
-def _terms(ndim: int, temporal_weight: float) -> list[tuple[float, int, int]]:
-    """Return weight and axes of every second difference."""
-    y, x = ndim - 2, ndim - 1
-    terms = [(1.0, y, y), (1.0, x, x), (2.0, y, x)]
-    if ndim == 3:
-        mixed = 2 * math.sqrt(temporal_weight)
-        terms += [(temporal_weight, 0, 0), (mixed, 0, y), (mixed, 0, x)]
-    return terms
-
-
-def _second(g: np.ndarray, a: int, b: int) -> np.ndarray:
-    ahead = forward(g, a)
-    return divergence(ahead, a) if a == b else forward(ahead, b)
-
-
-def _adjoint(u: np.ndarray, a: int, b: int) -> np.ndarray:
-    return divergence(forward(u, a), a) if a == b else divergence(divergence(u, a), b)
-
-
-def _spectrum(f: np.ndarray, axis: int) -> np.ndarray:
-    """Return the cosine spectrum of ``-D-D+`` along an axis."""
-    n = f.shape[axis]
-    values = (2 - 2 * np.cos(np.pi * np.arange(n) / n)).astype(f.dtype)
-    return values.reshape([-1 if i == axis else 1 for i in range(f.ndim)])
+    unit = image / np.asarray(scale, image.dtype)
+    weights = {"fidelity": fidelity, "temporal_weight": temporal_weight}
+    return scale * sparse_hessian(unit, sparsity=0.0, n_iter=n_iter + 1, **weights)

@@ -1,4 +1,4 @@
-"""Sparse deconvolution against stored results and an independent solver."""
+"""Sparse deconvolution against stored results, and what it keeps."""
 
 from pathlib import Path
 
@@ -7,7 +7,6 @@ import pytest
 from scipy import ndimage
 
 from dpskit.baselines import RichardsonLucy, SparseDeconv, sparse_deconv
-from dpskit.baselines._hessian import sparse_hessian
 from dpskit.baselines._iterative import (
     landweber_frame,
     published_landweber,
@@ -19,7 +18,6 @@ from dpskit.psf import airy
 
 DATA = np.load(Path(__file__).parents[1] / "data" / "sparse_deconv.npz")
 PSF = _published_psf(4.0)
-WEIGHTS = {"fidelity": 150.0, "sparsity": 10.0, "temporal_weight": 0.5}
 
 
 def _unit(name):
@@ -32,27 +30,6 @@ def _assert_like(got, expected, tolerance=2e-6):
 
 def test_published_psf_is_the_stored_gaussian():
     np.testing.assert_allclose(PSF, DATA["gauss_fwhm4"], atol=1e-7)
-
-
-@pytest.mark.parametrize(
-    ("n_iter", "fidelity", "sparsity"),
-    [(n, 150, 10) for n in (1, 2, 10, 100)] + [(100, 150, 0), (100, 1000, 90)],
-)
-def test_published_hessian_step(n_iter, fidelity, sparsity):
-    got = sparse_hessian(
-        _unit("img32"),
-        fidelity=fidelity,
-        sparsity=sparsity,
-        temporal_weight=0.5,
-        n_iter=n_iter,
-        variant="published",
-    )
-    _assert_like(got, DATA[f"hessian_it{n_iter}_f{fidelity}_s{sparsity}"])
-
-
-def test_published_hessian_step_of_a_stack():
-    got = sparse_hessian(_unit("stack5x32"), n_iter=100, variant="published", **WEIGHTS)
-    _assert_like(got, DATA["hessian_stack5"])
 
 
 @pytest.mark.parametrize("n_iter", [1, 2, 7])
@@ -91,79 +68,6 @@ def test_whole_method_as_published(name, stored, options, dtype):
     _assert_like(got, DATA[f"full_{stored}"])
     estimator = SparseDeconv(fwhm_px=4.0, variant="published", **options)
     np.testing.assert_array_equal(estimator.transform(image), got)
-
-
-def _dense_operators(shape, temporal_weight):
-    """Return weighted second differences as matrices, from `numpy.diff`."""
-    steps = [np.diff(np.eye(n), axis=0, append=np.eye(n)[-1:]) for n in shape]
-
-    def along(axis):
-        factors = [np.eye(n) for n in shape]
-        factors[axis] = steps[axis]
-        matrix = np.eye(1)
-        for factor in factors:
-            matrix = np.kron(matrix, factor)
-        return matrix
-
-    d = [along(axis) for axis in range(len(shape))]
-    y, x = d[-2], d[-1]
-    rows = [y.T @ y, x.T @ x, 2 * x @ y]
-    if len(shape) == 3:
-        t, mixed = d[0], 2 * np.sqrt(temporal_weight)
-        rows += [temporal_weight * t.T @ t, mixed * t @ y, mixed * t @ x]
-    return np.concatenate(rows)
-
-
-@pytest.mark.parametrize("shape", [(6, 5), (3, 4, 4)])
-def test_consistent_variant_minimises_the_stated_objective(shape, rng):
-    """Independent solver: accelerated projected gradient on the dual."""
-    f = rng.random(shape) + 0.2
-    fidelity, sparsity, temporal = 8.0, 0.5, 0.3
-    matrix = np.concatenate(
-        [_dense_operators(shape, temporal), sparsity * np.eye(f.size)]
-    )
-    step = fidelity / np.linalg.norm(matrix, 2) ** 2
-    p = q = np.zeros(len(matrix))
-    for i in range(1000):
-        g = f.ravel() - matrix.T @ q / fidelity
-        new = np.clip(q + step * matrix @ g, -1, 1)
-        q, p = new + i / (i + 3) * (new - p), new
-    expected = f.ravel() - matrix.T @ p / fidelity
-    got = sparse_hessian(
-        f,
-        fidelity=fidelity,
-        sparsity=sparsity,
-        temporal_weight=temporal,
-        n_iter=600,
-        variant="consistent",
-    )
-    np.testing.assert_allclose(got.ravel(), np.maximum(expected, 0), atol=2e-4)
-
-
-@pytest.mark.parametrize("shape", [(6, 7), (4, 5, 6)])
-@pytest.mark.parametrize("sparsity", [0.0, 10.0, 90.0])
-def test_flat_image_is_soft_thresholded(shape, sparsity):
-    """Closed form: max(f - sparsity / fidelity, 0)."""
-    options = {"fidelity": 150.0, "sparsity": sparsity, "temporal_weight": 0.5}
-    got = sparse_hessian(
-        np.full(shape, 0.4), n_iter=200, variant="consistent", **options
-    )
-    np.testing.assert_allclose(got, max(0.4 - sparsity / 150, 0), atol=1e-6)
-
-
-def test_published_fixed_point_of_a_flat_image():
-    """Closed form with the squared sparsity in the system: 0.583333."""
-    got = sparse_hessian(np.ones((8, 8)), n_iter=400, variant="published", **WEIGHTS)
-    np.testing.assert_allclose(got, 140 / 240, atol=1e-6)
-
-
-def test_hessian_step_removes_noise(rng):
-    truth = ndimage.gaussian_filter(rng.random((64, 64)), 3)
-    truth /= truth.max()
-    noisy = np.maximum(truth + 0.1 * rng.standard_normal(truth.shape), 0)
-    options = {"fidelity": 10.0, "sparsity": 0.0, "temporal_weight": 0.0}
-    got = sparse_hessian(noisy, n_iter=100, variant="consistent", **options)
-    assert np.linalg.norm(got - truth) < 0.5 * np.linalg.norm(noisy - truth)
 
 
 def test_landweber_reaches_the_non_negative_least_squares_solution(rng):

@@ -1,4 +1,4 @@
-"""Split Bregman iterations for the sparse-Hessian problem.
+"""Split Bregman iterations for images whose second derivatives are sparse.
 
 ``min_g s/2 |g - f|^2 + |g_xx| + |g_yy| + 2 |g_xy| + l |g|`` and, over time,
 ``t |g_tt| + 2 sqrt(t) (|g_tx| + |g_ty|)``, all norms L1.
@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -26,7 +27,7 @@ def sparse_hessian(
     sparsity: float,
     temporal_weight: float,
     n_iter: int,
-    variant: str,
+    published: bool = False,
 ) -> np.ndarray:
     """Return the minimiser, not negative, after `n_iter` iterations.
 
@@ -38,12 +39,12 @@ def sparse_hessian(
         The s, l and t above.
     n_iter : int
         The first iterate is `image`; each further one takes two transforms.
-    variant : {"consistent", "published"}
-        The published iteration has ``l^2`` in place of ``l`` in the linear
-        system, and periodic borders there but not in its differences.
+    published : bool, default=False
+        Iterate as the programs of SparseDeconv do: ``l^2`` in place of ``l``
+        in the linear system, and periodic borders there but not in its
+        differences. Otherwise borders are mirrored throughout.
     """
     terms = _terms(image.ndim, temporal_weight)
-    published = variant == "published"
     back = backward if published else divergence
     spectra = [_spectrum(image, axis, published) for axis in range(image.ndim)]
     system = fidelity + (sparsity**2 if published else sparsity)
@@ -67,7 +68,7 @@ def _terms(ndim: int, temporal_weight: float) -> list[tuple[float, int, int]]:
     """Return weight and axes of every second difference."""
     terms = [(1.0, -2, -2), (1.0, -1, -1), (2.0, -2, -1)]
     if ndim == 3 and temporal_weight > 0:
-        mixed = 2 * np.sqrt(temporal_weight)
+        mixed = 2 * math.sqrt(temporal_weight)
         terms += [(temporal_weight, 0, 0), (mixed, 0, -2), (mixed, 0, -1)]
     return [(weight, a % ndim, b % ndim) for weight, a, b in terms]
 
@@ -92,10 +93,10 @@ def _adjoint(u: np.ndarray, a: int, b: int, back: Difference) -> np.ndarray:
     return back(forward(u, a), a) if a == b else back(back(u, a), b)
 
 
-def _spectrum(image: np.ndarray, axis: int, published: bool) -> np.ndarray:
+def _spectrum(image: np.ndarray, axis: int, is_periodic: bool) -> np.ndarray:
     """Return the spectrum of ``-D-D+`` along an axis, shaped to broadcast."""
     n = image.shape[axis]
-    if published:
+    if is_periodic:
         values = periodic(n, real=axis == image.ndim - 1)
     else:
         values = 2 - 2 * np.cos(np.pi * np.arange(n) / n)
