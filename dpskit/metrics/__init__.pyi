@@ -1,6 +1,6 @@
 from .artefacts import ErrorMapResult, error_map
 from .comparison import compare
-from .fidelity import nrmse, pearson, psnr, spectral_signal_ratio
+from .fidelity import match_intensity, nrmse, pearson, psnr, spectral_signal_ratio
 from .fourier_ring import FRCResult, frc, frc_single
 from .line_pairs import LinePairResult, TwoPeakFit, fit_two_peaks, line_pair_contrast
 from .profiles import PeakFit, fit_peak
@@ -12,10 +12,11 @@ from .resolution import (
 )
 from .rings import RingFit, ring_diameter
 from .structure import gmsd, ms_ssim, ssim
-from .table import METRICS
+from .table import METRICS, SOURCE_METRICS
 
 __all__ = [
     "METRICS",
+    "SOURCE_METRICS",
     "DecorrelationResult",
     "ErrorMapResult",
     "FRCResult",
@@ -34,6 +35,7 @@ __all__ = [
     "gmsd",
     "line_pair_contrast",
     "local_resolution",
+    "match_intensity",
     "ms_ssim",
     "nrmse",
     "pearson",

@@ -12,11 +12,15 @@ from uuid import uuid4
 import joblib
 import numpy as np
 
+from dpskit._utils.params import Options, validate_params
 from dpskit._utils.validation import check_image
 from dpskit.exceptions import InvalidParameterError
-from dpskit.metrics.table import METRICS
+from dpskit.metrics.fidelity import match_intensity
+from dpskit.metrics.table import METRICS, SOURCE_METRICS
 
 __all__ = ["compare"]
+
+_RULES = {"match": [Options(("none", "scale", "affine"))]}
 
 
 def compare(
@@ -24,9 +28,11 @@ def compare(
     images: Any,
     metrics: Iterable[str | Callable[..., float]] = ("psnr", "ssim"),
     *,
+    match: str = "none",
     cache: str | os.PathLike[str] | None = None,
+    return_images: bool = False,
     verbose: bool = False,
-) -> list[dict[str, Any]]:
+) -> Any:
     """Apply every method to every image and measure the results.
 
     Parameters
@@ -37,20 +43,29 @@ def compare(
         An item is an image of shape (height, width), compared with itself,
         or a pair (image, truth). A list is named "0", "1" and so on.
     metrics : iterable of str or callable, default=("psnr", "ssim")
-        Names in `METRICS`, or functions of (reference, image).
+        Names in `METRICS`, which look at the truth, or in `SOURCE_METRICS`,
+        which look at the image before ("resolution_px", "rsp", "rse"), or
+        functions of (truth, result).
+    match : {"none", "scale", "affine"}, default="none"
+        Fit nothing, one factor, or factor and offset of the result to the
+        truth by least squares before it is compared with the truth.
     cache : path, optional
         Folder that keeps results by image, name and the method's parameters.
         A callable whose ``repr`` does not tell what it does must change its
         name when it changes.
+    return_images : bool, default=False
+        Also return the results, for `dpskit.plotting.comparison_figure`.
     verbose : bool, default=False
         Show progress.
 
     Returns
     -------
-    list of dict
+    rows : list of dict
         One per method, image and metric, with the keys "method", "image",
         "metric", "value" and "seconds" (time of the method, as first
         measured). ``pandas.DataFrame(rows)`` takes it as it is.
+    results : dict of str to dict of str to ndarray
+        Only with `return_images`: results by image, then by method.
 
     Raises
     ------
@@ -66,37 +81,52 @@ def compare(
     >>> rows[0]["method"], rows[0]["image"], round(rows[0]["value"], 6)
     ('half', '0', 1.0)
     """
-    functions = dict(_metric(metric) for metric in metrics)
+    validate_params(_RULES, {"match": match}, "compare")
+    measures = dict(_measure(metric, match) for metric in metrics)
     calls = {name: _call(name, method) for name, method in methods.items()}
     pairs = {name: _pair(item) for name, item in _named(images).items()}
     jobs = [(method, image) for image in pairs for method in calls]
-    rows = []
+    rows: list[dict[str, Any]] = []
+    results: dict[str, dict[str, np.ndarray]] = {name: {} for name in pairs}
     for method, name in _progress(jobs, verbose):
         image, truth = pairs[name]
         path = cache and Path(cache) / f"{_key(image, method, methods[method])}.npz"
         result, seconds = _result(calls[method], image, path)
+        results[name][method] = result
         rows += [
             {
                 "method": method,
                 "image": name,
                 "metric": metric,
-                "value": float(function(truth, result)),
+                "value": float(measure(image, truth, result)),
                 "seconds": seconds,
             }
-            for metric, function in functions.items()
+            for metric, measure in measures.items()
         ]
-    return rows
+    return (rows, results) if return_images else rows
 
 
-def _metric(metric: Any) -> tuple[str, Callable[..., float]]:
-    if callable(metric):
-        return getattr(metric, "__name__", repr(metric)), metric
-    if metric not in METRICS:
+def _measure(metric: Any, match: str) -> tuple[str, Callable[..., float]]:
+    """Return a name and a function of image, truth and result."""
+    if isinstance(metric, str) and metric in SOURCE_METRICS:
+        before = SOURCE_METRICS[metric][0]
+        return metric, lambda image, truth, result: before(image, result)
+    if isinstance(metric, str) and metric in METRICS:
+        name, function = metric, METRICS[metric][0]
+    elif callable(metric):
+        name, function = getattr(metric, "__name__", repr(metric)), metric
+    else:
         raise InvalidParameterError(
-            f"The metrics of compare must be callables or among {sorted(METRICS)}. "
-            f"Got {metric!r} instead."
+            "The metrics of compare must be callables or among "
+            f"{sorted([*METRICS, *SOURCE_METRICS])}. Got {metric!r} instead."
         )
-    return metric, METRICS[metric][0]
+
+    def measure(image: np.ndarray, truth: np.ndarray, result: np.ndarray) -> float:
+        if match == "none" or result.shape != truth.shape:
+            return function(truth, result)
+        return function(truth, match_intensity(truth, result, match))
+
+    return name, measure
 
 
 def _call(name: str, method: Any) -> Callable[[np.ndarray], np.ndarray]:
@@ -141,14 +171,6 @@ def _key(image: np.ndarray, name: str, method: Any) -> str:
     """Return a hash of image, name and what the method is made of."""
     content = vars(method) if hasattr(method, "get_params") else repr(method)
     return joblib.hash((name, type(method).__name__, content, image))
-
-
-def _progress(jobs: list[Any], verbose: bool) -> Any:
-    if not verbose:
-        return jobs
-    from tqdm.auto import tqdm
-
-    return tqdm(jobs, desc="compare", unit="result")
 
 
 def _progress(jobs: list[Any], verbose: bool) -> Any:

@@ -23,7 +23,7 @@ from dpskit.metrics._common import (
     is_constant,
 )
 
-__all__ = ["nrmse", "pearson", "psnr", "spectral_signal_ratio"]
+__all__ = ["match_intensity", "nrmse", "pearson", "psnr", "spectral_signal_ratio"]
 
 _MATCH = [Options(("none", "scale", "affine"))]
 _BAND = [
@@ -79,7 +79,9 @@ def psnr(
     rules = {"data_range": DATA_RANGE, "match": _MATCH}
     validate_params(rules, {"data_range": data_range, "match": match}, "psnr")
     peak = data_range_of(reference, data_range)
-    return _decibel(peak**2, _mean_square(_matched(reference, image, match), reference))
+    return _decibel(
+        peak**2, _mean_square(match_intensity(reference, image, match), reference)
+    )
 
 
 def nrmse(
@@ -131,7 +133,7 @@ def nrmse(
     }[normalization]
     if scale == 0:
         return np.nan
-    error = _mean_square(_matched(reference, image, match), reference)
+    error = _mean_square(match_intensity(reference, image, match), reference)
     return float(np.sqrt(error) / scale)
 
 
@@ -211,7 +213,7 @@ def spectral_signal_ratio(
     reference, image = check_pair(reference, image, "spectral_signal_ratio")
     rules = {"band": _BAND, "match": _MATCH}
     validate_params(rules, {"band": band, "match": match}, "spectral_signal_ratio")
-    image = _matched(reference, image, match)
+    image = match_intensity(reference, image, match)
 
     def plane(x: np.ndarray, y: np.ndarray) -> float:
         signal, error = _band_power(x, band), _band_power(y - x, band)
@@ -219,6 +221,43 @@ def spectral_signal_ratio(
         return np.nan if empty else _decibel(signal, error)
 
     return frame_mean(plane, reference, image)
+
+
+def match_intensity(reference: Any, image: Any, match: Match = "affine") -> np.ndarray:
+    """Return an image brought to the intensities of a reference.
+
+    Parameters
+    ----------
+    reference, image : array-like of the same shape, at least two axes
+        Real finite values.
+    match : {"none", "scale", "affine"}, default="affine"
+        Fit nothing, one factor, or factor and offset by least squares.
+
+    Returns
+    -------
+    ndarray of the shape of `image`
+        In units of the reference, float64.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the shapes differ or `match` is not allowed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bool(np.allclose(match_intensity(3 * np.eye(4) + 1, np.eye(4)).max(), 4))
+    True
+    """
+    reference, image = check_pair(reference, image, "match_intensity")
+    validate_params({"match": _MATCH}, {"match": match}, "match_intensity")
+    if match == "none":
+        return image
+    x0, y0 = (image.mean(), reference.mean()) if match == "affine" else (0.0, 0.0)
+    x, y = image - x0, reference - y0
+    power = np.vdot(x, x)
+    factor = np.vdot(x, y) / power if power > 0 else 0.0
+    return factor * x + y0
 
 
 def _mean_square(x: np.ndarray, y: np.ndarray) -> float:
@@ -229,17 +268,6 @@ def _decibel(signal: float, error: float) -> float:
     if signal == 0:
         return np.nan
     return float(10 * np.log10(signal / error)) if error > 0 else np.inf
-
-
-def _matched(reference: np.ndarray, image: np.ndarray, match: str) -> np.ndarray:
-    """Return the image after the best scale or scale and offset."""
-    if match == "none":
-        return image
-    x0, y0 = (image.mean(), reference.mean()) if match == "affine" else (0.0, 0.0)
-    x, y = image - x0, reference - y0
-    power = np.vdot(x, x)
-    factor = np.vdot(x, y) / power if power > 0 else 0.0
-    return factor * x + y0
 
 
 def _band_power(plane: np.ndarray, band: tuple[float, float]) -> float:

@@ -5,7 +5,7 @@ import pytest
 
 from dpskit.baselines import RichardsonLucy
 from dpskit.exceptions import InvalidParameterError
-from dpskit.metrics import compare, nrmse, pearson
+from dpskit.metrics import compare, decorrelation, error_map, nrmse, pearson, psnr
 
 
 class Half:
@@ -65,6 +65,37 @@ def test_a_method_cannot_change_the_image(pair):
 def test_rejects_what_is_none(pair, methods, metrics, word):
     with pytest.raises(InvalidParameterError, match=word):
         compare(methods, [pair], metrics)
+
+
+def test_match_brings_results_to_the_truth_first(pair):
+    image, truth = pair
+    methods = {"far": lambda x: 40 * x + 7}
+    rows = compare(methods, [pair], ["psnr"], match="affine")
+    assert rows[0]["value"] == pytest.approx(psnr(truth, image, match="affine"))
+    with pytest.raises(InvalidParameterError, match="'match' parameter of compare"):
+        compare(methods, [pair], match="best")
+
+
+def test_source_metrics_look_at_the_image_before(rng):
+    from scipy.ndimage import gaussian_filter
+
+    truth = (rng.random((48, 48)) < 0.03) * 100.0
+    image = gaussian_filter(truth, 1.5) + 0.1 * rng.random(truth.shape)
+    fine = np.kron(image, np.ones((2, 2)))
+    rows, results = compare(
+        {"same": lambda x: x, "fine": lambda x: fine},
+        {"cell": (image, truth)},
+        ["resolution_px", "rsp", "rse"],
+        return_images=True,
+    )
+    value = {(r["method"], r["metric"]): r["value"] for r in rows}
+    expected = error_map(image, fine)
+    assert value["same", "resolution_px"] == decorrelation(image).resolution_px
+    assert value["fine", "resolution_px"] == decorrelation(fine).resolution_px / 2
+    assert value["fine", "rsp"] == expected.rsp
+    assert value["fine", "rse"] == expected.rse
+    np.testing.assert_array_equal(results["cell"]["fine"], fine)
+    np.testing.assert_array_equal(results["cell"]["same"], image)
 
 
 def test_the_cache_tells_estimators_apart_by_their_arrays(pair, tmp_path):
