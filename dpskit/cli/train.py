@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dpskit.cli._files import UsageError
+from dpskit.cli._recipes import RECIPES, Recipe
 
 __all__ = ["add_parser"]
 
@@ -24,16 +25,32 @@ def add_parser(commands: Any) -> None:
     )
     parser.set_defaults(run=run)
     parser.add_argument(
+        "network",
+        nargs="?",
+        choices=tuple(RECIPES),
+        default="deblur",
+        help="what to train (default: deblur)",
+    )
+    parser.add_argument(
         "--out", required=True, metavar="FILE", help="weights to write, .safetensors"
     )
     parser.add_argument(
-        "--preset", choices=("compact", "base", "paper"), default="compact"
+        "--preset",
+        choices=("compact", "base", "paper"),
+        default="compact",
+        help="size of the deblurring network (default: compact)",
     )
-    parser.add_argument("--objective", choices=("hybrid", "paper"), default="hybrid")
-    parser.add_argument("--steps", type=int, default=20_000, help="default: 20000")
     parser.add_argument(
-        "--batch-size", type=int, default=6, metavar="N", help="default: 6"
+        "--objective", choices=("hybrid", "paper"), help="deblur only; default: hybrid"
     )
+    for name in ("steps", "batch_size", "learning_rate"):
+        values = ", ".join(f"{k} {getattr(r, name):g}" for k, r in RECIPES.items())
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=float if name == "learning_rate" else int,
+            metavar="N",
+            help=f"default: {values}",
+        )
     parser.add_argument(
         "--seed", type=int, default=0, help="of the first weights; default: 0"
     )
@@ -41,16 +58,13 @@ def add_parser(commands: Any) -> None:
         "--data-seed", type=int, help="of the simulated images; default: the seed"
     )
     parser.add_argument(
-        "--kinds", metavar="A,B", help="structures to draw; default: all, weighted"
+        "--kinds", metavar="A,B", help="deblur only: structures to draw; default: all"
     )
     parser.add_argument(
         "--initial", metavar="WEIGHTS", help="weights to start from, by name or file"
     )
     parser.add_argument(
         "--precision", choices=("float32", "bfloat16"), default="float32"
-    )
-    parser.add_argument(
-        "--learning-rate", type=float, default=4e-4, help="peak; default: 4e-4"
     )
     parser.add_argument("--device", default="auto", help="auto (default), cpu or cuda")
     parser.add_argument(
@@ -68,15 +82,13 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, write the weights and return the exit code."""
     out, checkpoint = _paths(args)
+    recipe = _complete(args)
     from dataclasses import asdict, replace
 
     from dpskit import __version__
-    from dpskit.nn import PRESETS, TrainingOptions, resolve_device, train, validate
-    from dpskit.synth import TrainingBatches
+    from dpskit.nn import TrainingOptions, resolve_device, train, validate
     from dpskit.weights import load_network, save_network
 
-    config = PRESETS[args.preset]
-    drawn = {"kinds": _kinds(args.kinds)} if args.kinds else {}
     options = TrainingOptions(
         steps=args.steps,
         learning_rate=args.learning_rate,
@@ -86,9 +98,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
     )
     data_seed = args.seed if args.data_seed is None else args.data_seed
-    batches = TrainingBatches(
-        data_seed, args.batch_size, n_channels=config.in_channels, **drawn
-    )
+    config, batches = recipe.prepare(args, data_seed)
     initial = load_network(args.initial).state_dict() if args.initial else None
     with _progress(options.steps, args.quiet) as report:
         net, history = train(
@@ -103,7 +113,8 @@ def run(args: argparse.Namespace) -> int:
     unseen = replace(batches, seed=data_seed + 1_000_003)
     card = {
         "name": out.stem,
-        "preset": args.preset,
+        "network": args.network,
+        "preset": args.preset if args.network == "deblur" else args.network,
         "recipe": {**asdict(options), "initial": args.initial},
         "seed": args.seed,
         "data": {**asdict(batches), "version": __version__},
@@ -113,20 +124,23 @@ def run(args: argparse.Namespace) -> int:
     }
     save_network(net, out, card)
     if not args.quiet:
-        print(f"{out}: {args.preset}, {options.steps} steps, seed {args.seed}")
+        print(f"{out}: {card['preset']}, {options.steps} steps, seed {args.seed}")
     return 0
 
 
-def _kinds(text: str) -> tuple[tuple[str, float], ...]:
-    """Return the named structures with equal shares."""
-    from dpskit.synth import TRAINING_KINDS
-
-    names = text.split(",")
-    for name in names:
-        if name not in TRAINING_KINDS:
-            known = ", ".join(TRAINING_KINDS)
-            raise UsageError(f"--kinds must be among {known}; got '{name}'.")
-    return tuple((name, 1.0) for name in names)
+def _complete(args: argparse.Namespace) -> Recipe:
+    """Fill in the recipe's defaults and return it."""
+    recipe = RECIPES[args.network]
+    for name in ("steps", "batch_size", "learning_rate"):
+        if getattr(args, name) is None:
+            setattr(args, name, getattr(recipe, name))
+    args.objective = args.objective or recipe.objectives[0]
+    if args.objective not in recipe.objectives:
+        raise UsageError(
+            f"--objective must be {' or '.join(recipe.objectives)} for {args.network}; "
+            f"got '{args.objective}'."
+        )
+    return recipe
 
 
 def _paths(args: argparse.Namespace) -> tuple[Path, Path]:

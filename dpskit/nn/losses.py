@@ -15,7 +15,17 @@ from torch.nn import functional
 
 from dpskit._utils.params import Options, validate_params
 
-__all__ = ["OBJECTIVES", "Blur", "hessian", "hybrid", "log_error", "paper", "ssim"]
+__all__ = [
+    "OBJECTIVES",
+    "Blur",
+    "denoising",
+    "hessian",
+    "hybrid",
+    "log_error",
+    "paper",
+    "sim",
+    "ssim",
+]
 
 _REDUCE: dict[str, Callable[[Tensor], Tensor]] = {
     "mean": torch.mean,
@@ -269,6 +279,86 @@ def hybrid(
     return loss / max(len(bandwidths), 1)
 
 
+def denoising(
+    x: Tensor, batch: dict[str, Tensor], blur: Callable | None = None
+) -> Tensor:
+    """Return the objective of the denoiser on stabilised images.
+
+    ``0.06 (1 - SSIM) + 0.6 L1 + 0.4 L1(FFT)`` (Eq. 3). The first two terms
+    compare square-root scaled images of unit noise; the Fourier term compares
+    the counts ``(x + reference)^2 / 4``, in units of their noise at the root
+    mean square of the image, so that the mean is kept. The transform is
+    orthonormal and every term a mean.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, height, width)
+        Output of the network.
+    batch : dict of Tensor
+        ``truth`` of shape (n, height, width); ``reference`` of shape (n, 1, 1),
+        what was subtracted from both.
+    blur : None
+        Not used.
+
+    Returns
+    -------
+    Tensor
+        Scalar.
+
+    References
+    ----------
+    .. [1] Ye et al., Intell. Comput. 3:0082 (2024), Eq. 3
+
+    Examples
+    --------
+    >>> t = torch.rand(2, 16, 16)
+    >>> batch = {"truth": t, "reference": torch.ones(2, 1, 1)}
+    >>> float(denoising(t, batch)) < 1e-5
+    True
+    """
+    truth, full = batch["truth"], batch["truth"] + batch["reference"]
+    span = truth.amax((1, 2), keepdim=True) - truth.amin((1, 2), keepdim=True)
+    scale = full.pow(2).mean((1, 2), keepdim=True).sqrt().clamp_min(1)
+    counts = (x - truth) * (x + full + batch["reference"]) / (2 * scale)
+    fourier = torch.fft.rfft2(counts, norm="ortho").abs().mean()
+    structure = 1 - ssim(x, truth, span.clamp_min(4))
+    return 0.06 * structure + 0.6 * (x - truth).abs().mean() + 0.4 * fourier
+
+
+def sim(x: Tensor, batch: dict[str, Tensor], blur: Callable | None = None) -> Tensor:
+    """Return the objective of the network from raw frames to the SIM image.
+
+    ``0.1 (1 - SSIM) + L1`` (Eq. 4), both relative to the peak of the truth.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, height, width)
+        Output of the network.
+    batch : dict of Tensor
+        ``truth`` of shape (n, height, width).
+    blur : None
+        Not used.
+
+    Returns
+    -------
+    Tensor
+        Scalar.
+
+    References
+    ----------
+    .. [1] Ye et al., Intell. Comput. 3:0082 (2024), Eq. 4
+
+    Examples
+    --------
+    >>> t = torch.rand(2, 16, 16)
+    >>> float(sim(t, {"truth": t})) < 1e-5
+    True
+    """
+    peak = batch["truth"].amax((1, 2), keepdim=True).clamp_min(1e-6)
+    x, truth = x / peak, batch["truth"] / peak
+    return 0.1 * (1 - ssim(x, truth)) + (x - truth).abs().mean()
+
+
 _SMOOTHERS: dict[float, Blur] = {}
 
 
@@ -278,4 +368,4 @@ def _smoother(fwhm_px: float, otf: Callable) -> Blur:
     return _SMOOTHERS[fwhm_px]
 
 
-OBJECTIVES = {"paper": paper, "hybrid": hybrid}
+OBJECTIVES = {"paper": paper, "hybrid": hybrid, "denoising": denoising, "sim": sim}

@@ -75,6 +75,10 @@ class NetworkConfig:
         """Sides of an input must be multiples of this."""
         return 2**self.n_scales
 
+    def build(self) -> ResUDBPN:
+        """Return the network with fresh random weights."""
+        return ResUDBPN(self)
+
 
 _COMPACT = {"kernel_size": 4, "skip": "add", "bridge_factor": 1, "bias": False}
 PRESETS = {

@@ -26,9 +26,12 @@ from dpskit._utils.transfer import airy_otf
 from dpskit.exceptions import TrainingError
 from dpskit.nn.losses import OBJECTIVES, Blur
 from dpskit.nn.network import NetworkConfig, ResUDBPN
+from dpskit.nn.res_unet import ResUNet, ResUNetConfig
 
 __all__ = ["History", "TrainingOptions", "train", "validate"]
 
+Config = NetworkConfig | ResUNetConfig
+Network = ResUDBPN | ResUNet
 Batches = Callable[[int], Mapping[str, np.ndarray]]
 
 
@@ -44,7 +47,8 @@ class TrainingOptions:
         Peak rate; rates of 6e-4 and above have killed networks.
     warmup : int, default=500
         Steps of linear warm-up; a cosine to 2 % of the peak follows.
-    objective : {"hybrid", "paper"}, default="hybrid"
+    objective : {"hybrid", "paper", "denoising", "perceptual", "sim"}, \
+default="hybrid"
         See `dpskit.nn.losses`.
     fwhm_px : float, default=3.5
         Width of the Airy PSF in the physics loss.
@@ -124,15 +128,15 @@ class History:
 
 @dataclass
 class _State:
-    net: ResUDBPN
-    average: ResUDBPN
+    net: Network
+    average: Network
     optimizer: torch.optim.Optimizer
     history: History
     step: int = 0
 
 
 def train(
-    config: NetworkConfig,
+    config: Config,
     batches: Batches,
     options: TrainingOptions | None = None,
     *,
@@ -140,17 +144,17 @@ def train(
     initial: Mapping[str, Tensor] | None = None,
     device: str = "cpu",
     report: Callable[[int, float], Any] | None = None,
-) -> tuple[ResUDBPN, History]:
-    """Train a Res-U-DBPN and return its averaged weights.
+) -> tuple[Network, History]:
+    """Train a network and return its averaged weights.
 
     Parameters
     ----------
-    config : NetworkConfig
-        The network.
+    config : NetworkConfig or ResUNetConfig
+        The network; its ``build`` makes it.
     batches : callable
         From a step number to a dict of float32 arrays: ``inputs`` of shape
-        (n, channels, height, width), and for the objective "hybrid" ``truth``
-        and ``clean`` of shape (n, height, width).
+        (n, channels, height, width) and what the objective asks for, as
+        ``truth`` and ``clean`` of shape (n, height, width) for "hybrid".
     options : TrainingOptions, optional
         Default: the recipe of the shipped weights.
     checkpoint : path, optional
@@ -166,7 +170,7 @@ def train(
 
     Returns
     -------
-    net : ResUDBPN
+    net : ResUDBPN or ResUNet
         Running mean of the weights, in evaluation mode.
     history : History
         Loss and mean output every 50 steps.
@@ -214,13 +218,13 @@ def train(
 
 
 def validate(
-    net: ResUDBPN, batches: Batches, options: TrainingOptions, n_batches: int = 16
+    net: Network, batches: Batches, options: TrainingOptions, n_batches: int = 16
 ) -> float:
     """Return the mean loss of a network on pictures it has not seen.
 
     Parameters
     ----------
-    net : ResUDBPN
+    net : ResUDBPN or ResUNet
         As `train` returns it.
     batches : callable
         As for `train`, of another seed.
@@ -257,17 +261,17 @@ def validate(
 
 
 def _start(
-    config: NetworkConfig,
+    config: Config,
     options: TrainingOptions,
     initial: Mapping[str, Tensor] | None,
     device: str,
 ) -> _State:
     torch.manual_seed(options.seed)
-    net = ResUDBPN(config)
+    net = config.build()
     if initial is not None:
         net.load_state_dict(_widened(initial, net.state_dict()))
     net = net.to(device, memory_format=torch.channels_last).train()
-    average = ResUDBPN(config).to(device)
+    average = config.build().to(device)
     average.load_state_dict(net.state_dict())
     optimizer = torch.optim.Adam(net.parameters(), lr=options.learning_rate)
     return _State(net, average, optimizer, History())
@@ -356,7 +360,8 @@ def _save(state: _State, path: Path) -> None:
 
 def _restore(state: _State, path: Path, device: str) -> None:
     saved = torch.load(path, map_location=device, weights_only=True)
-    if json.loads(saved["config"]) != asdict(state.net.config):
+    config = json.loads(json.dumps(asdict(state.net.config)))
+    if json.loads(saved["config"]) != config:
         raise TrainingError(
             f"The checkpoint of train must hold the same network. Got {path.name} "
             f"with {saved['config']}; choose another file."

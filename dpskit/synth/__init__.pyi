@@ -1,5 +1,6 @@
 from .acquire import Simulated, ground_truth, optical_image, simulate
 from .camera import Camera
+from .noisy import NoisyBatches
 from .pairs import TRAINING_KINDS, ImageBatches, TrainingBatches, draw_structure
 from .raw_sim import RawSIM, SIMPattern, sim_pattern, simulate_raw_sim
 from .structures import (
@@ -24,6 +25,7 @@ __all__ = [
     "Camera",
     "Emitters",
     "ImageBatches",
+    "NoisyBatches",
     "RawSIM",
     "SIMPattern",
     "Simulated",

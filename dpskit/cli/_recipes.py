@@ -1,0 +1,71 @@
+"""What ``dpskit train`` trains: networks, pictures and options by name."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dpskit.cli._files import UsageError
+
+__all__ = ["RECIPES", "Recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A kind of network and how it is trained unless told otherwise.
+
+    Parameters
+    ----------
+    prepare : callable
+        From the arguments and the seed of the data to network configuration
+        and batches.
+    objectives : tuple of str
+        The allowed ones, the default first.
+    steps, batch_size : int
+        Defaults.
+    learning_rate : float
+        Default.
+    """
+
+    prepare: Callable[[argparse.Namespace, int], tuple[Any, Any]]
+    objectives: tuple[str, ...]
+    steps: int
+    batch_size: int
+    learning_rate: float
+
+
+def _deblur(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
+    from dpskit.nn import PRESETS
+    from dpskit.synth import TrainingBatches
+
+    config = PRESETS[args.preset]
+    drawn = {"kinds": _kinds(args.kinds)} if args.kinds else {}
+    size, channels = args.batch_size, config.in_channels
+    return config, TrainingBatches(seed, size, n_channels=channels, **drawn)
+
+
+def _kinds(text: str) -> tuple[tuple[str, float], ...]:
+    """Return the named structures with equal shares."""
+    from dpskit.synth import TRAINING_KINDS
+
+    names = text.split(",")
+    for name in names:
+        if name not in TRAINING_KINDS:
+            known = ", ".join(TRAINING_KINDS)
+            raise UsageError(f"--kinds must be among {known}; got '{name}'.")
+    return tuple((name, 1.0) for name in names)
+
+
+def _denoiser(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
+    from dpskit.nn import RES_UNET_PRESETS
+    from dpskit.synth import NoisyBatches
+
+    return RES_UNET_PRESETS["denoiser"], NoisyBatches(seed, args.batch_size)
+
+
+RECIPES = {
+    "deblur": Recipe(_deblur, ("hybrid", "paper"), 20_000, 6, 4e-4),
+    "denoiser": Recipe(_denoiser, ("denoising",), 12_000, 8, 1e-3),
+}

@@ -1,0 +1,210 @@
+"""Endless pairs of noisy and clean pictures for the denoiser.
+
+Raw SIM frames and finished images of many sampling rates, from 2 photons in
+the brightest pixel to thousands. Pictures are drawn once and kept; patch,
+light and noise are new in every batch.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft
+from scipy.ndimage import uniform_filter
+
+from dpskit._utils.anscombe import stabilised
+from dpskit._utils.fft import frequency_radius
+from dpskit._utils.transfer import gaussian_otf
+from dpskit.psf import Optics
+from dpskit.synth.pairs import TRAINING_KINDS, TrainingBatches, draw_structure
+from dpskit.synth.raw_sim import simulate_raw_sim
+
+__all__ = ["NoisyBatches", "denoiser_channels", "draw_raw_sim", "reference_level"]
+
+_SIZE = 160
+_KINDS, _SHARES = zip(*TRAINING_KINDS.items(), strict=True)
+
+
+def reference_level(level: np.ndarray) -> float:
+    """Return the level of the darkest parts of a stabilised image."""
+    return float(np.quantile(uniform_filter(level, 5, mode="mirror"), 0.05))
+
+
+def denoiser_channels(level: np.ndarray, reference: float) -> np.ndarray:
+    """Return what the denoiser sees of a stabilised image.
+
+    Parameters
+    ----------
+    level : ndarray of shape (height, width)
+        Unit noise.
+    reference : float
+        Level of the dark, see `reference_level`.
+
+    Returns
+    -------
+    ndarray of shape (3, height, width)
+        float32: the image over the dark, the noise (1), and the level of the
+        dark up to 8, which tells how Poisson-like its noise is.
+
+    Examples
+    --------
+    >>> denoiser_channels(np.full((2, 2), 9.0), 8.5)[:, 0, 0]
+    array([0.5, 1. , 8. ], dtype=float32)
+    """
+    out = np.ones((3, *level.shape), dtype=np.float32)
+    out[0] = level - reference
+    out[2] = min(reference, 8.0)
+    return out
+
+
+@dataclass(frozen=True)
+class NoisyBatches:
+    """Batches of stabilised noisy pictures; batch `step` depends on `seed` alone.
+
+    Parameters
+    ----------
+    seed : int, default=0
+        Training, validation and test use different seeds.
+    batch_size : int, default=8
+        Pictures per batch.
+    patch : int, default=64
+        Side in pixels, a multiple of 8.
+    n_pictures : int, default=1200
+        Clean pictures drawn in all.
+    photons : tuple of two floats, default=(2, 4000)
+        Range of the brightest pixel's photons, log-uniform.
+
+    Examples
+    --------
+    >>> batch = NoisyBatches(seed=1, batch_size=2, patch=32, n_pictures=2)(0)
+    >>> batch["inputs"].shape, batch["truth"].shape, batch["reference"].shape
+    ((2, 3, 32, 32), (2, 32, 32), (2, 1, 1))
+    """
+
+    seed: int = 0
+    batch_size: int = 8
+    patch: int = 64
+    n_pictures: int = 1200
+    photons: tuple[float, float] = (2.0, 4000.0)
+
+    def __call__(self, step: int) -> dict[str, np.ndarray]:
+        """Return batch number `step` as float32 arrays."""
+        rng = np.random.default_rng([self.seed, step])
+        pairs = [self._pair(rng) for _ in range(self.batch_size)]
+        inputs, truth, reference = (np.stack(part) for part in zip(*pairs, strict=True))
+        batch = {
+            "inputs": inputs,
+            "truth": truth,
+            "reference": reference[:, None, None],
+        }
+        return {key: value.astype(np.float32) for key, value in batch.items()}
+
+    def _pair(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """Return network input, stabilised truth over the dark, and the dark."""
+        picture = _picture(self.seed, int(rng.integers(self.n_pictures)))
+        light = self._light(picture, rng)
+        y, x = rng.integers(0, _SIZE - self.patch + 1, 2)
+        mean = np.rot90(light[y : y + self.patch, x : x + self.patch], rng.integers(4))
+        mean = mean[:, ::-1] if rng.random() < 0.5 else mean
+        read = np.exp(rng.uniform(np.log(0.3), np.log(4))) * (rng.random() < 0.6)
+        noisy = mean + _noise(mean, read, rng)
+        gain, floor = np.exp(rng.normal(0, 0.12)), read**2 * np.exp(rng.normal(0, 0.15))
+        level, truth = (
+            stabilised(image, gain, floor * gain) for image in (noisy, mean)
+        )
+        whole = stabilised(np.quantile(light, 0.05), gain, floor * gain)
+        reference = reference_level(level) if rng.random() < 0.5 else float(whole)
+        return denoiser_channels(level, reference), truth - reference, reference
+
+    def _light(self, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return the expected photons of a picture."""
+        low, high = np.log(self.photons)
+        peak = np.exp(rng.uniform(low, high))
+        pedestal = np.exp(rng.uniform(np.log(0.02), 0)) * (rng.random() < 0.35)
+        return peak * (picture + pedestal)
+
+
+def draw_raw_sim(size: int, rng: np.random.Generator, **options: object) -> object:
+    """Return noise-free raw SIM frames of a random structure and microscope.
+
+    Parameters
+    ----------
+    size : int
+        Height and width of the raw frames in pixels.
+    rng : numpy.random.Generator
+        Source of randomness.
+    **options : object
+        Further keywords of `simulate_raw_sim`.
+
+    Returns
+    -------
+    dpskit.synth.RawSIM
+        With a peak of 1, unless `photons` is given.
+
+    Examples
+    --------
+    >>> draw_raw_sim(16, np.random.default_rng(0)).frames.shape
+    (3, 3, 16, 16)
+    """
+    optics = Optics(1.4, 525, np.exp(rng.uniform(np.log(50), np.log(90))))
+    kind = rng.choice(_KINDS, p=np.asarray(_SHARES) / sum(_SHARES))
+    truth = draw_structure(kind, 2 * size, optics.pixel_size_nm / 2, rng)
+    given = {
+        "photons": np.inf,
+        "modulation": np.sort(rng.uniform(0.3, 1, 3))[::-1],
+        "relative_frequency": rng.uniform(0.75, 1.02),
+        "otf_damping": rng.uniform(0.3, 1),
+        "background": rng.choice([0, rng.uniform(0, 0.4)]),
+    }
+    return simulate_raw_sim(truth, optics, rng=rng, **(given | options))
+
+
+@functools.lru_cache(maxsize=4096)
+def _picture(seed: int, index: int) -> np.ndarray:
+    """Return a clean picture, brightest pixels about 1, as float32."""
+    rng = np.random.default_rng([seed, 1_000_003, index])
+    if rng.random() < 0.4:
+        picture = draw_raw_sim(_SIZE, rng).frames[rng.integers(3), rng.integers(3)]
+    else:
+        picture = _finished(rng)
+    bright = np.quantile(picture, 0.999)
+    if bright <= 0:
+        return _picture(seed, index + 1_000_000)
+    return (picture / bright).astype(np.float32)
+
+
+def _finished(rng: np.random.Generator) -> np.ndarray:
+    """Return an in-focus image with haze, its PSF 1.3 to 10 px wide."""
+    fwhm = np.exp(rng.uniform(np.log(1.3), np.log(10)))
+    source = TrainingBatches(patch=_SIZE, margin=0, fwhm_px=fwhm, haze=0.4)
+    truth = source._truth(_SIZE, rng)
+    k = frequency_radius(truth.shape)
+    otf = gaussian_otf(k, fwhm)
+    spectrum = fft.rfft2(truth)
+    clean = np.maximum(fft.irfft2(spectrum * otf, truth.shape), 0)
+    peak = max(float(clean.max()), 1e-12)
+    return clean / peak + source._background(spectrum / peak, k, otf, rng)
+
+
+def _noise(mean: np.ndarray, read: float, rng: np.random.Generator) -> np.ndarray:
+    """Return shot and read noise, of scan lines and correlated in a share."""
+    light = mean
+    if rng.random() < 0.05:
+        light = mean * (1 + rng.normal(0, rng.uniform(0.01, 0.05), (len(mean), 1)))
+    noise = rng.poisson(np.maximum(light, 0)) + rng.normal(0, 1, mean.shape) * read
+    noise = noise - mean
+    return _correlated(noise, rng) if rng.random() < 0.25 else noise
+
+
+def _correlated(noise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return noise as resampling leaves it, stronger than it seems from pixels."""
+    k = frequency_radius(noise.shape)
+    if rng.random() < 0.5:
+        pass_band = gaussian_otf(k, rng.uniform(0.7, 2.2))
+    else:
+        pass_band = 1.0 * (k < rng.uniform(0.3, 0.5))
+    passed = fft.irfft2(fft.rfft2(noise) * pass_band, noise.shape)
+    lost = max(float(np.mean(pass_band**2)), 1e-6) ** -0.5
+    return passed * min(lost, 3.0) * np.exp(rng.uniform(-0.4, 0.3))
