@@ -12,7 +12,7 @@ from .resolution import (
 )
 from .rings import RingFit, ring_diameter
 from .structure import gmsd, ms_ssim, ssim
-from .table import METRICS, SOURCE_METRICS
+from .table import METRICS, SOURCE_METRICS, best_methods, metric_text
 
 __all__ = [
     "METRICS",
@@ -25,6 +25,7 @@ __all__ = [
     "PeakFit",
     "RingFit",
     "TwoPeakFit",
+    "best_methods",
     "compare",
     "decorrelation",
     "error_map",
@@ -36,6 +37,7 @@ __all__ = [
     "line_pair_contrast",
     "local_resolution",
     "match_intensity",
+    "metric_text",
     "ms_ssim",
     "nrmse",
     "pearson",
