@@ -17,6 +17,9 @@ from dpskit._utils.fft import crop, fft_shape, pad_mirror, transfer_function
 
 __all__ = ["MirrorBlur", "cosine_transfer", "is_symmetric", "wiener_stack"]
 
+# Transforms of fewer pixels are faster in one thread.
+_MANY_PIXELS = 2**18
+
 
 class MirrorBlur:
     """Convolution with `psf` over the last axes of images of one shape.
@@ -36,7 +39,7 @@ class MirrorBlur:
         margin is as wide as the PSF, and cosines serve only where that would
         more than double the area.
     workers : int, optional
-        Threads of ``scipy.fft``.
+        Threads of ``scipy.fft``; by default all cores, one for small grids.
 
     Attributes
     ----------
@@ -63,7 +66,6 @@ class MirrorBlur:
     ) -> None:
         self.shape = tuple(shape)
         self.axes = tuple(range(-psf.ndim, 0))
-        self.workers = workers
         twice = tuple(2 * n for n in shape)
         margin = tuple(min(n, n // 2 + 16) for n in psf.shape)
         self.grid = twice if exact else fft_shape(shape, margin)
@@ -75,6 +77,7 @@ class MirrorBlur:
         else:
             kind = np.result_type(dtype, np.complex64)
             self.transfer = transfer_function(psf, self.grid).astype(kind)
+        self.workers = workers or (-1 if math.prod(self.grid) >= _MANY_PIXELS else 1)
 
     def enter(self, image: np.ndarray) -> np.ndarray:
         """Return the image on the grid where the convolution lives."""
@@ -95,30 +98,24 @@ class MirrorBlur:
 
     def synthesise(self, coefficients: np.ndarray) -> np.ndarray:
         """Invert `analyse`; the coefficients may be overwritten."""
+        how = {"norm": "ortho", "workers": self.workers}
         if self.cosine:
-            return fft.idctn(
-                coefficients,
-                axes=self.axes,
-                norm="ortho",
-                workers=self.workers,
-                overwrite_x=True,
-            )
-        return fft.irfftn(
-            coefficients,
-            s=self.grid,
-            axes=self.axes,
-            norm="ortho",
-            workers=self.workers,
-            overwrite_x=True,
-        )
+            return fft.idctn(coefficients, axes=self.axes, overwrite_x=True, **how)
+        # In two steps irfftn needs no copy of the coefficients.
+        rows = fft.ifftn(coefficients, axes=self.axes[:-1], overwrite_x=True, **how)
+        return fft.irfft(rows, n=self.grid[-1], axis=-1, **how)
 
     def forward(self, array: np.ndarray) -> np.ndarray:
         """Return ``H x`` for a grid array."""
-        return self.synthesise(self.analyse(array) * self.transfer)
+        coefficients = self.analyse(array)
+        coefficients *= self.transfer
+        return self.synthesise(coefficients)
 
     def adjoint(self, array: np.ndarray) -> np.ndarray:
         """Return ``H' x``, the correlation with the PSF."""
-        return self.synthesise(self.analyse(array) * self.transfer.conj())
+        coefficients = self.analyse(array)
+        coefficients *= self.transfer.conj()
+        return self.synthesise(coefficients)
 
 
 def is_symmetric(psf: np.ndarray) -> bool:

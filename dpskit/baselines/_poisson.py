@@ -73,7 +73,8 @@ class PoissonModel:
             if self.background is not None:
                 expected += self.background
             np.maximum(expected, self.floor, out=expected)
-            new = y * self.blur.adjoint(self.data / expected)
+            new = self.blur.adjoint(self.data / expected)
+            new *= y
             if tv:
                 new /= 1 - tv * _curvature(y, self.floor)
             np.maximum(new, 0, out=new)
@@ -81,8 +82,10 @@ class PoissonModel:
             if not accelerate:
                 y = new
                 continue
-            last, change = change, new - y
-            y = new + _step(change, last) * (new - x)
+            last, change = change, np.subtract(new, y)
+            y = new - x
+            y *= _step(change, last)
+            y += new
             np.maximum(y, self.floor, out=y)
             x = new
 

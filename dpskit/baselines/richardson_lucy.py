@@ -74,7 +74,7 @@ def richardson_lucy(
         "discrepancy" ends earlier, once the residual falls to the noise, which
         is measured at the frequencies that the PSF does not pass.
     workers : int, optional
-        Threads of the transforms; one by default.
+        Threads of the transforms; by default all cores for large images.
 
     Returns
     -------

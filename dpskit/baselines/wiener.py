@@ -44,7 +44,7 @@ def wiener(
         1e-4 (bright) to 1e-1 (dim). "gcv" takes the k that predicts each left
         out coefficient best, per frame.
     workers : int, optional
-        Threads of the transforms; one by default.
+        Threads of the transforms; by default all cores for large images.
 
     Returns
     -------

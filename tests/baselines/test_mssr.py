@@ -122,6 +122,12 @@ def test_flat_image_gives_zeros(factor, level):
     np.testing.assert_array_equal(got, 0.0)
 
 
+def test_contrast_below_the_smallest_number_is_flat():
+    image = np.zeros((9, 9))
+    image[4, 4] = 5e-324
+    np.testing.assert_array_equal(mean_shift(image, 2), 0.0)
+
+
 def test_higher_orders_are_sharper():
     bead = np.pad(airy(6.0), 2)
     areas = [np.sum(x > x.max() / 2) for x in (mssr(bead, 6.0, 3, n) for n in (0, 2))]
