@@ -10,19 +10,23 @@ from . import (
     testing,
     weights,
 )
-from .baselines import MSSR, RichardsonLucy, SparseDeconv, Wiener
+from .baselines import MSSR, WDIP, RichardsonLucy, SelfDeblur, SparseDeconv, Wiener
 from .deblur import DPSDeblur
+from .denoise import NeuralDenoiser
 from .preprocessing import RollingBall, WaveletBackground
 from .psf import Optics
 from .sim import HessianDenoise
 
 __all__ = [
     "MSSR",
+    "WDIP",
     "DPSDeblur",
     "HessianDenoise",
+    "NeuralDenoiser",
     "Optics",
     "RichardsonLucy",
     "RollingBall",
+    "SelfDeblur",
     "SparseDeconv",
     "WaveletBackground",
     "Wiener",
