@@ -123,7 +123,7 @@ def comparison_figure(
     error_maps: bool = False,
     pixel_size_nm: float | None = None,
     detail: tuple[int, int, int] | None = None,
-    per_row: int = 6,
+    per_row: int = 8,
     caption: str = "",
 ) -> Figure:
     """Draw the results of several methods with their metrics.
@@ -150,7 +150,7 @@ def comparison_figure(
         Square that the second row of panels enlarges, in pixels of the first
         panel; by default a fifth of the picture where that panel has the
         strongest fine contrast.
-    per_row : int, default=6
+    per_row : int, default=8
         Most panels side by side, 1 or more.
     caption : str, default=""
         A line below the panels.
@@ -221,7 +221,10 @@ def _grid(
     height = COMPARISON_INCHES * math.sqrt(shape[0] / shape[1])
     width = COMPARISON_INCHES**2 / height
     block = kinds * (height + GAP_INCHES) + LINE_INCHES * (lines + 2)
-    total = (columns * (width + GAP_INCHES) + GAP_INCHES, blocks * block + LINE_INCHES)
+    total = (
+        columns * (width + GAP_INCHES) + GAP_INCHES,
+        blocks * block + 1.5 * LINE_INCHES,
+    )
     figure = Figure(total, dpi=150)
 
     def axes(panel: int, kind: int) -> Axes:

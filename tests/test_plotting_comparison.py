@@ -105,10 +105,10 @@ def test_scale_bar_on_the_first_panel_only(scene, compared):
 
 
 def test_many_panels_go_to_balanced_rows(scene):
-    pictures = {str(i): scene[0] for i in range(7)}
+    pictures = {str(i): scene[0] for i in range(9)}
     boxes = [a.get_position() for a in comparison_figure([], pictures).axes[::2]]
     tops = [round(box.y1, 6) for box in boxes]
-    assert [tops.count(y) for y in sorted(set(tops), reverse=True)] == [4, 3]
+    assert [tops.count(y) for y in sorted(set(tops), reverse=True)] == [5, 4]
     assert all(0 <= box.y0 and box.x1 <= 1 for box in boxes)
 
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from dpskit import __version__
-from dpskit.cli import deblur, demo, info, train, weights
+from dpskit.cli import compare, deblur, demo, info, train, weights
 from dpskit.cli._files import UsageError
 from dpskit.exceptions import DpskitError, DpskitWarning, InvalidParameterError
 
 __all__ = ["main"]
 
-COMMANDS = (deblur, demo, info, train, weights)
+COMMANDS = (compare, deblur, demo, info, train, weights)
 EPILOG = """\
 exit codes: 0 all went well, 1 a file failed, 2 the command line is wrong
 
@@ -23,6 +23,7 @@ examples:
   dpskit demo
   dpskit deblur cell.tif cell_dps.tif
   dpskit deblur "day1/*.tif" day2 results --na 1.4 --wavelength-nm 525
+  dpskit compare cell.tif --truth cell_sim.tif --methods dps,rl,sparse
   dpskit info cell.tif --gain 0.45
 """
 

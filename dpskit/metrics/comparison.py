@@ -169,7 +169,9 @@ def _result(
 
 def _key(image: np.ndarray, name: str, method: Any) -> str:
     """Return a hash of image, name and what the method is made of."""
-    content = vars(method) if hasattr(method, "get_params") else repr(method)
+    content: Any = repr(method)
+    if hasattr(method, "get_params"):
+        content = {k: v for k, v in vars(method).items() if k != "verbose"}
     return joblib.hash((name, type(method).__name__, content, image))
 
 

@@ -94,8 +94,8 @@ def best_methods(rows: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
     Parameters
     ----------
     rows : iterable of dict
-        As `compare` returns them, of one image. Metrics that are in no table
-        have no best: nobody said whether higher is better.
+        As `compare` returns them, of one image. The resolution has no best, for
+        noise is sharp too, nor have metrics that are in no table.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def best_methods(rows: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
     """
     rows = list(rows)
     signs = {name: sign for name, (_, sign) in {**METRICS, **SOURCE_METRICS}.items()}
-    signs["resolution_nm"] = signs["resolution_px"]
+    del signs["resolution_px"]
     best: dict[str, set[str]] = {}
     for metric, sign in signs.items():
         values = {r["method"]: r["value"] for r in rows if r["metric"] == metric}
