@@ -11,6 +11,7 @@ from dpskit._utils.fft import crop
 from dpskit._utils.params import Interval, Options, validate_params
 from dpskit.exceptions import InvalidParameterError
 from dpskit.nn.network import ResUDBPN
+from dpskit.nn.res_unet import ResUNet
 
 __all__ = ["HALO_PX", "TILE_PX", "predict", "resolve_device"]
 
@@ -60,7 +61,7 @@ def resolve_device(device: str) -> torch.device:
 
 
 def predict(
-    net: ResUDBPN,
+    net: ResUDBPN | ResUNet,
     channels: np.ndarray,
     *,
     tile_size: int | None = TILE_PX,
@@ -71,7 +72,7 @@ def predict(
 
     Parameters
     ----------
-    net : ResUDBPN
+    net : ResUDBPN or ResUNet
         In evaluation mode, on its device.
     channels : ndarray of shape (channels, height, width)
         Network input, float32.
@@ -90,7 +91,7 @@ def predict(
     Returns
     -------
     ndarray of shape (height, width)
-        float32.
+        float32; an upsampling network returns as many more pixels.
 
     Examples
     --------
@@ -113,10 +114,16 @@ def predict(
     if tile_size is not None and tile_size < longest:
         longest = max(tile_size - 2 * halo, stride)
     core = tuple(_share(n, longest, stride) for n in padded.shape[-2:])
-    out = np.empty(padded.shape[-2:], dtype=np.float32)
+    factor = getattr(net.config, "upsampling", 1)
+    out = np.empty([factor * n for n in padded.shape[-2:]], dtype=np.float32)
     for window, target, inner in _tiles(padded.shape[-2:], core, halo):
-        out[target] = _run(net, padded[(slice(None), *window)], precision)[inner]
-    return crop(out, start, shape)
+        tile = _run(net, padded[(slice(None), *window)], precision)
+        out[_scaled(target, factor)] = tile[_scaled(inner, factor)]
+    return crop(out, start, tuple(factor * n for n in shape))
+
+
+def _scaled(window: tuple[slice, ...], factor: int) -> tuple[slice, ...]:
+    return tuple(slice(factor * s.start, factor * s.stop) for s in window)
 
 
 def _ceil(n: int, stride: int) -> int:
@@ -149,7 +156,7 @@ def _tiles(shape: tuple[int, int], core: tuple[int, int], halo: int) -> Iterator
             yield tuple(window), tuple(target), tuple(inner)
 
 
-def _run(net: ResUDBPN, tile: np.ndarray, precision: str) -> np.ndarray:
+def _run(net: ResUDBPN | ResUNet, tile: np.ndarray, precision: str) -> np.ndarray:
     device = next(net.parameters()).device
     dtype = _DTYPES[_precision(precision, device)]
     tensor = torch.from_numpy(np.ascontiguousarray(tile))[None].to(device)

@@ -22,6 +22,7 @@ __all__ = [
     "hessian",
     "hybrid",
     "log_error",
+    "noise2noise",
     "paper",
     "sim",
     "ssim",
@@ -359,6 +360,40 @@ def sim(x: Tensor, batch: dict[str, Tensor], blur: Callable | None = None) -> Te
     return 0.1 * (1 - ssim(x, truth)) + (x - truth).abs().mean()
 
 
+def noise2noise(
+    x: Tensor, batch: dict[str, Tensor], blur: Callable | None = None
+) -> Tensor:
+    """Return the mean square difference from a noisy target.
+
+    Only squares make the mean of independent noise the best answer.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, height, width)
+        Output of the network.
+    batch : dict of Tensor
+        ``truth`` of shape (n, height, width), noisy.
+    blur : None
+        Not used.
+
+    Returns
+    -------
+    Tensor
+        Scalar.
+
+    References
+    ----------
+    .. [1] Lehtinen et al., ICML 2018, arXiv:1803.04189
+
+    Examples
+    --------
+    >>> t = torch.rand(2, 16, 16)
+    >>> float(noise2noise(t + 2, {"truth": t})).__round__(4)
+    4.0
+    """
+    return (x - batch["truth"]).pow(2).mean()
+
+
 _SMOOTHERS: dict[float, Blur] = {}
 
 
@@ -368,4 +403,10 @@ def _smoother(fwhm_px: float, otf: Callable) -> Blur:
     return _SMOOTHERS[fwhm_px]
 
 
-OBJECTIVES = {"paper": paper, "hybrid": hybrid, "denoising": denoising, "sim": sim}
+OBJECTIVES = {
+    "paper": paper,
+    "hybrid": hybrid,
+    "denoising": denoising,
+    "noise2noise": noise2noise,
+    "sim": sim,
+}

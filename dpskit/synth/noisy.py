@@ -21,7 +21,14 @@ from dpskit.psf import Optics
 from dpskit.synth.pairs import TRAINING_KINDS, TrainingBatches, draw_structure
 from dpskit.synth.raw_sim import simulate_raw_sim
 
-__all__ = ["NoisyBatches", "denoiser_channels", "draw_raw_sim", "reference_level"]
+__all__ = [
+    "NoisyBatches",
+    "RecorruptedBatches",
+    "denoiser_channels",
+    "draw_raw_sim",
+    "recorrupt",
+    "reference_level",
+]
 
 _SIZE = 160
 _KINDS, _SHARES = zip(*TRAINING_KINDS.items(), strict=True)
@@ -208,3 +215,101 @@ def _correlated(noise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     passed = fft.irfft2(fft.rfft2(noise) * pass_band, noise.shape)
     lost = max(float(np.mean(pass_band**2)), 1e-6) ** -0.5
     return passed * min(lost, 3.0) * np.exp(rng.uniform(-0.4, 0.3))
+
+
+def recorrupt(
+    image: np.ndarray,
+    variance: np.ndarray | float,
+    noise: np.ndarray,
+    alpha: float = 1.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return two images of independent noise made from one noisy image.
+
+    ``x + alpha sqrt(V) z`` and ``x - sqrt(V) z / alpha``: with Gaussian noise
+    of variance V their covariance is zero, so that a network that predicts
+    the second from the first predicts the mean.
+
+    Parameters
+    ----------
+    image : ndarray
+        Noisy image x.
+    variance : ndarray or float
+        Variance V of its noise; below 0 counts as 0.
+    noise : ndarray of the shape of `image`
+        Standard normal numbers z.
+    alpha : float, default=1.0
+        Above 0; a smaller one adds less to the first image and more to the
+        second.
+
+    Returns
+    -------
+    source, target : ndarray
+
+    References
+    ----------
+    .. [1] Pang et al., CVPR 2021, doi:10.1109/CVPR46437.2021.00208
+    .. [2] Qiao et al., Nat. Commun. 15, 4180 (2024), doi:10.1038/s41467-024-48575-9
+
+    Examples
+    --------
+    >>> recorrupt(np.array([10.0]), 4.0, np.array([1.0]), alpha=0.5)
+    (array([11.]), array([6.]))
+    """
+    step = np.sqrt(np.maximum(variance, 0)) * noise
+    return image + alpha * step, image - step / alpha
+
+
+@dataclass(frozen=True, eq=False)
+class RecorruptedBatches:
+    """Pairs of independent noise from noisy images, without any truth.
+
+    Parameters
+    ----------
+    levels : ndarray of shape (frames, height, width)
+        Stabilised noisy images.
+    targets : ndarray of the same shape, optional
+        The same scenes with other noise; by default both images of a pair are
+        made from one by re-corruption with alpha in [0.3, 1].
+    seed, batch_size, patch
+        As in `NoisyBatches`; images smaller than a patch are mirrored.
+
+    Examples
+    --------
+    >>> batch = RecorruptedBatches(np.ones((2, 30, 40)), batch_size=3, patch=32)(0)
+    >>> batch["inputs"].shape, batch["truth"].shape
+    ((3, 3, 32, 32), (3, 32, 32))
+    """
+
+    levels: np.ndarray
+    targets: np.ndarray | None = None
+    seed: int = 0
+    batch_size: int = 8
+    patch: int = 64
+
+    def __call__(self, step: int) -> dict[str, np.ndarray]:
+        """Return batch number `step` as float32 arrays."""
+        rng = np.random.default_rng([self.seed, step])
+        pairs = [self._pair(rng) for _ in range(self.batch_size)]
+        inputs, truth = (np.stack(part) for part in zip(*pairs, strict=True))
+        return {"inputs": inputs, "truth": truth.astype(np.float32)}
+
+    def _pair(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        i = rng.integers(len(self.levels))
+        levels = [self.levels[i]]
+        levels += [] if self.targets is None else [self.targets[i]]
+        source, target = _same_patch(np.stack([levels[0], levels[-1]]), self.patch, rng)
+        if self.targets is None:
+            noise = rng.normal(size=source.shape)
+            source, target = recorrupt(source, 1.0, noise, rng.uniform(0.3, 1.0))
+        reference = reference_level(self.levels[i])
+        return denoiser_channels(source, reference), target - reference
+
+
+def _same_patch(stack: np.ndarray, patch: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the same random, turned and flipped part of each image."""
+    short = [(0, max(0, patch - n)) for n in stack.shape[1:]]
+    stack = np.pad(stack, [(0, 0), *short], mode="symmetric")
+    y, x = (rng.integers(n - patch + 1) for n in stack.shape[1:])
+    piece = stack[:, y : y + patch, x : x + patch]
+    piece = np.rot90(piece, rng.integers(4), axes=(1, 2))
+    return piece[:, ::-1] if rng.random() < 0.5 else piece

@@ -36,7 +36,7 @@ INSTANCES: dict[str, list[dict[str, Any]]] = {
         {**_WIDTH, "n_iter": 8},
         {**_WIDTH, "n_iter": 4, "accelerate": False, "stop": "discrepancy"},
     ],
-    "SelfDeblur": [_TINY, {**_TINY, "blind": True, "stop": "discrepancy"}],
+    "SelfDeblur": [{**_TINY, "stop": "discrepancy"}],
     "SparseDeconv": [
         {**_WIDTH, "n_iter": 15, "temporal_weight": 0.0},
         {

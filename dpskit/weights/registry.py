@@ -22,15 +22,21 @@ from dpskit.exceptions import WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dpskit.nn import ResUDBPN
+    from dpskit.nn import ResUDBPN, ResUNet
 
 __all__ = ["list_weights", "load_network", "read_card", "save_network"]
 
 _FOLDER = Path(__file__).parent
 
 
-def list_weights() -> list[str]:
+def list_weights(network: str | None = None) -> list[str]:
     """Return the names of the shipped weights.
+
+    Parameters
+    ----------
+    network : str, optional
+        Only those trained for this: "deblur", "denoiser", "artifact" or
+        "sim-unet".
 
     Returns
     -------
@@ -42,7 +48,12 @@ def list_weights() -> list[str]:
     >>> "compact" in list_weights()
     True
     """
-    return sorted(p.stem for p in _FOLDER.glob("*.safetensors"))
+    names = sorted(p.stem for p in _FOLDER.glob("*.safetensors"))
+    return [n for n in names if network in (None, _purpose(read_card(n)))]
+
+
+def _purpose(card: Mapping[str, Any]) -> str:
+    return card.get("network", "deblur")
 
 
 def _find(weights: str | os.PathLike) -> Path:
@@ -94,7 +105,9 @@ def read_card(weights: str | os.PathLike) -> dict[str, Any]:
         ) from None
 
 
-def load_network(weights: str | os.PathLike, device: str = "cpu") -> ResUDBPN:
+def load_network(
+    weights: str | os.PathLike, device: str = "cpu", *, network: str | None = None
+) -> ResUDBPN | ResUNet:
     """Return a network in evaluation mode; repeated calls share it.
 
     Parameters
@@ -103,16 +116,19 @@ def load_network(weights: str | os.PathLike, device: str = "cpu") -> ResUDBPN:
         A shipped name or a ``.safetensors`` file.
     device : str, default="cpu"
         See `dpskit.nn.resolve_device`.
+    network : str, optional
+        What the weights must have been trained for, see `list_weights`.
 
     Returns
     -------
-    ResUDBPN
+    ResUDBPN or ResUNet
         In float32, with its card as attribute ``card``.
 
     Raises
     ------
     WeightsError
-        If there are no such weights, or the file is damaged.
+        If there are no such weights, the file is damaged, or they are for
+        something else.
 
     Examples
     --------
@@ -120,6 +136,12 @@ def load_network(weights: str | os.PathLike, device: str = "cpu") -> ResUDBPN:
     5
     """
     path = _find(weights)
+    purpose = _purpose(read_card(path))
+    if network not in (None, purpose):
+        raise WeightsError(
+            f"The 'weights' parameter must name weights trained for {network!r}, as "
+            f"{list_weights(network)}. Got {os.fspath(weights)!r} for {purpose!r}."
+        )
     return _load(path, path.stat().st_mtime_ns, device)
 
 
@@ -129,7 +151,7 @@ def _load(path: Path, _modified: int, device: str) -> ResUDBPN:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from dpskit.nn import NetworkConfig, ResUDBPN, resolve_device
+    from dpskit.nn import NetworkConfig, ResUNetConfig, resolve_device
 
     card = read_card(path)
     try:
@@ -144,7 +166,8 @@ def _load(path: Path, _modified: int, device: str) -> ResUDBPN:
             f"The weights file {path.name} must match its SHA-256. Got other "
             "tensors; copy it again."
         )
-    net = ResUDBPN(NetworkConfig(**card["config"]))
+    kinds = {"ResUDBPN": NetworkConfig, "ResUNet": ResUNetConfig}
+    net = kinds[card.get("architecture", "ResUDBPN")](**card["config"]).build()
     net.load_state_dict({name: t.to(torch.float32) for name, t in tensors.items()})
     net.card = card
     net.to(resolve_device(device), memory_format=torch.channels_last)
@@ -152,18 +175,18 @@ def _load(path: Path, _modified: int, device: str) -> ResUDBPN:
 
 
 def save_network(
-    net: ResUDBPN, path: str | os.PathLike, card: Mapping[str, Any]
+    net: ResUDBPN | ResUNet, path: str | os.PathLike, card: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Write a network in float16 with its card, whole or not at all.
 
     Parameters
     ----------
-    net : ResUDBPN
+    net : ResUDBPN or ResUNet
         The network.
     path : path
         Where to write; the name should end in ``.safetensors``.
     card : dict
-        JSON-able; ``config`` and ``sha256`` are added.
+        JSON-able; ``config``, ``architecture`` and ``sha256`` are added.
 
     Returns
     -------
@@ -186,7 +209,12 @@ def save_network(
         name: t.detach().to("cpu", torch.float16).contiguous()
         for name, t in net.state_dict().items()
     }
-    written = {**card, "config": asdict(net.config), "sha256": _digest(tensors)}
+    written = {
+        **card,
+        "architecture": type(net).__name__,
+        "config": asdict(net.config),
+        "sha256": _digest(tensors),
+    }
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
     try:
