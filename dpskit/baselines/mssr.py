@@ -214,6 +214,8 @@ def _sharpen(
 
 def _raise_order(shift: np.ndarray, fine: np.ndarray, order: int) -> np.ndarray:
     """Return the mean shift, sharpened `order` times, from 0 to 1."""
+    rounding = 8 * np.finfo(fine.dtype).eps * np.abs(fine).max()
+    shift = np.where(shift > rounding, shift, 0)
     image, sharp = _to_unit_maximum(fine), _to_unit_maximum(shift)
     for _ in range(order):
         rest = image - sharp

@@ -194,4 +194,5 @@ def _gcv(observed: np.ndarray, power: np.ndarray) -> float:
     score = (k / (power + k)) ** 2 @ variance / (k / (power + k) @ count) ** 2
     amplified = noise * (power / (power + k) ** 2 @ count)
     score[(amplified > 0.3 * variance.sum()) & (_STRENGTHS < _STRENGTHS[-1])] = np.inf
-    return float(_STRENGTHS[np.argmin(score)])
+    # Of equals the strongest: rounding must not choose.
+    return float(_STRENGTHS[np.flatnonzero(score <= score.min() * (1 + 1e-6))[-1]])

@@ -20,6 +20,8 @@ METHODS: dict[str, tuple[str, str]] = {
     "wiener": ("Wiener", "Wiener"),
     "sparse": ("SparseDeconv", "SparseDeconv"),
     "mssr": ("MSSR", "MSSR"),
+    "selfdeblur": ("SelfDeblur", "SelfDeblur"),
+    "wdip": ("WDIP", "W-DIP"),
     "hessian": ("HessianDenoise", "Hessian denoising"),
     "rolling_ball": ("RollingBall", "rolling ball"),
     "wavelet": ("WaveletBackground", "wavelet background"),

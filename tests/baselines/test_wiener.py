@@ -93,3 +93,12 @@ def test_errors_name_parameter_and_value(arguments, message):
     call = {"image": np.ones((8, 8)), "psf": np.ones((3, 3)), **arguments}
     with pytest.raises(InvalidParameterError, match=message):
         wiener(**call)
+
+
+@pytest.mark.parametrize("factor", [0.1, 3.0, 1e4])
+def test_rounding_does_not_choose_the_strength(factor):
+    """With one coefficient beside the mean every k predicts equally well."""
+    image = np.array([[0.0], [1.0]])
+    expected = wiener(image, airy(2.55))
+    got = wiener(factor * image, airy(2.55)) / factor
+    np.testing.assert_allclose(got, expected, rtol=1e-9)
