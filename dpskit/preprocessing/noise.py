@@ -154,7 +154,7 @@ def _within(shape: tuple[int, int], nyquist: float) -> np.ndarray:
 def _line(mean: np.ndarray, power: np.ndarray, bins: int = 24) -> tuple[float, float]:
     """Fit power = gain mean + floor over bins of equal range."""
     low, high = np.quantile(mean, [0.002, 0.998])
-    if not high > low:
+    if not high - low > 1e-9 * max(abs(low), abs(high)):
         return 0.0, float(power.mean())
     index = np.clip(((mean - low) / (high - low) * bins).astype(int), 0, bins - 1)
     count = np.bincount(index, minlength=bins)
@@ -163,6 +163,9 @@ def _line(mean: np.ndarray, power: np.ndarray, bins: int = 24) -> tuple[float, f
         return 0.0, float(power.mean())
     x = np.bincount(index, mean, bins)[keep] / count[keep]
     y = np.bincount(index, power, bins)[keep] / count[keep]
-    weight = np.sqrt(count[keep]) / np.maximum(y, 1e-3 * y.max() + 1e-300)
+    top = y.max()
+    if not top > 0:
+        return 0.0, 0.0
+    weight = np.sqrt(count[keep]) / np.maximum(y / top, 1e-3)
     gain, floor = np.polyfit(x, y, 1, w=weight)
     return float(gain), float(floor)

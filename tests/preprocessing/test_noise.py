@@ -53,3 +53,12 @@ def test_variance_is_a_line_with_a_floor():
     np.testing.assert_allclose(
         noise.variance(np.array([0.0, 5.0, 20.0])), [0.2, 0.2, 30]
     )
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-12, 7.0, 1e24])
+def test_an_image_without_noise_or_contrast_has_no_gain(level):
+    flat = np.full((21, 18), level)
+    points = np.zeros((1, 17))
+    points[0, ::7] = level
+    assert estimate_noise(flat, 5.0).gain == 0
+    assert estimate_noise(points, 5.0).gain >= 0
