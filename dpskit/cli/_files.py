@@ -12,6 +12,7 @@ __all__ = ["Job", "UsageError", "find_images", "plan"]
 IMAGES = (".tif", ".tiff", ".png")
 TIFF = (".tif", ".tiff")
 MARK = "_dps"
+RESULTS = (MARK, "_denoised")
 
 
 class UsageError(Exception):
@@ -30,7 +31,7 @@ def find_images(patterns: Iterable[str], *, results: bool = False) -> list[Path]
     """Return the files that names, patterns and folders stand for.
 
     A folder stands for the images directly in it, without results of
-    earlier runs (names in ``_dps.tif``) unless `results`. Files that were
+    earlier runs (``_dps.tif``, ``_denoised.tif``) unless `results`. Files that were
     named are returned whether they exist or not, so that each can fail by
     itself.
 
@@ -43,7 +44,7 @@ def find_images(patterns: Iterable[str], *, results: bool = False) -> list[Path]
     for pattern in patterns:
         if Path(pattern).is_dir():
             files = [p for p in sorted(Path(pattern).iterdir()) if _is_image(p)]
-            files = [p for p in files if results or not stem(p).endswith(MARK)]
+            files = [p for p in files if results or not stem(p).endswith(RESULTS)]
         elif glob.has_magic(pattern) and not Path(pattern).exists():
             files = [Path(p) for p in sorted(glob.glob(pattern, recursive=True))]
         else:
@@ -71,11 +72,11 @@ def stem(path: Path) -> str:
     return name[:-4] if name.lower().endswith(".ome") else name
 
 
-def plan(sources: list[Path], output: str) -> list[Job]:
+def plan(sources: list[Path], output: str, mark: str = MARK) -> list[Job]:
     """Pair each file with its result.
 
     One file and a name in ``.tif`` give that name; everything else gives
-    ``<stem>_dps.tif`` in the folder `output`.
+    ``<stem><mark>.tif`` in the folder `output`.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def plan(sources: list[Path], output: str) -> list[Job]:
     if named:
         jobs = [Job(sources[0], out)]
     else:
-        jobs = [Job(path, out / f"{stem(path)}{MARK}.tif") for path in sources]
+        jobs = [Job(path, out / f"{stem(path)}{mark}.tif") for path in sources]
     _check_distinct(jobs)
     return jobs
 

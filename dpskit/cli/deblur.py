@@ -1,25 +1,18 @@
-"""``dpskit deblur``: files in, files out, one failure stops nothing."""
+"""``dpskit deblur``: files in, deblurred files out."""
 
 from __future__ import annotations
 
 import argparse
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from dpskit.cli._batch import add_files, add_inputs, decided, read, run_jobs, write
 from dpskit.cli._files import Job, UsageError, find_images, plan
 from dpskit.cli._optics import add_optics, check_optics, width_parameters
-from dpskit.exceptions import DpskitError, WeightsError
+from dpskit.exceptions import WeightsError
 
 __all__ = ["add_parser"]
-
-# What one file may raise; the batch goes on.
-FAILURES = (DpskitError, OSError, MemoryError, RuntimeError, ValueError)
 
 
 def add_parser(commands: Any) -> None:
@@ -31,24 +24,10 @@ def add_parser(commands: Any) -> None:
         "decided from each image itself, and what was decided is printed.",
     )
     parser.set_defaults(run=run)
-    parser.add_argument(
-        "inputs", nargs="+", metavar="IN", help="images, folders or patterns"
-    )
-    parser.add_argument(
-        "output",
-        metavar="OUT",
-        help="a .tif file for one image, else a folder for <name>_dps.tif",
-    )
+    add_inputs(parser, "_dps")
     add_optics(parser)
     _add_method(parser)
-    files = parser.add_argument_group("files")
-    files.add_argument(
-        "--overwrite", action="store_true", help="replace existing results"
-    )
-    files.add_argument(
-        "--dry-run", action="store_true", help="only print what would be written"
-    )
-    files.add_argument("--quiet", action="store_true", help="print errors only")
+    add_files(parser)
 
 
 def _add_method(parser: argparse.ArgumentParser) -> None:
@@ -84,31 +63,7 @@ def run(args: argparse.Namespace) -> int:
     """Deblur every file and return the exit code."""
     check_optics(args)
     jobs = plan(find_images(args.inputs), args.output)
-    if args.dry_run:
-        return _dry_run(jobs, args.overwrite)
-    _check_method(args)
-    failed = 0
-    with _progress(jobs, args.quiet) as (steps, say):
-        for job in steps:
-            try:
-                say(_deblur(job, args))
-            except FAILURES as error:
-                failed += 1
-                say(f"{job.source}: {_sentence(error)}", file=sys.stderr)
-    if failed and len(jobs) > 1:
-        print(f"{failed} of {len(jobs)} files failed.", file=sys.stderr)
-    return 1 if failed else 0
-
-
-def _dry_run(jobs: list[Job], overwrite: bool) -> int:
-    blocked = 0
-    for job in jobs:
-        kept = job.target.exists() and not overwrite
-        missing = not job.source.exists()
-        note = " (exists: add --overwrite)" if kept else ""
-        print(f"{job.source}{' (missing)' if missing else ''} -> {job.target}{note}")
-        blocked += kept or missing
-    return 1 if blocked else 0
+    return run_jobs(jobs, args, _deblur, _check_method)
 
 
 def _check_method(args: argparse.Namespace) -> None:
@@ -132,43 +87,19 @@ def _method(args: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-@contextmanager
-def _progress(jobs: list[Job], quiet: bool) -> Iterator[tuple[Any, Any]]:
-    """Give the jobs with a bar, and a print that does not break it."""
-    from tqdm.auto import tqdm
-
-    bar = tqdm(jobs, unit="file", disable=quiet or len(jobs) < 2)
-
-    def say(text: str, file: Any = None) -> None:
-        if file is not None or not quiet:
-            bar.write(text, file=file or sys.stdout)
-
-    with bar:
-        yield bar, say
-
-
 def _deblur(job: Job, args: argparse.Namespace) -> str:
     """Write the result of one file and return a line about it."""
     from dpskit import DPSDeblur
-    from dpskit.io import imread, imwrite
 
-    start = time.perf_counter()
-    if job.target.exists() and not args.overwrite:
-        raise FileExistsError(f"'{job.target}' exists; add --overwrite to replace it.")
-    image = imread(job.source)
-    if args.pixel_size_nm:
-        image = replace(image, pixel_size_nm=args.pixel_size_nm)
+    image = read(job, args)
     parameters = _method(args) | width_parameters(args, image.pixel_size_nm)
     deblur = DPSDeblur(**parameters, verbose=not args.quiet)
     if args.grid == "native" and image.data.ndim > 2:
         deblur.fit(image.data)  # one width, so that all frames share a grid
     data, info = deblur.transform(image.data, return_info=True)
-    infos = info if isinstance(info, list) else [info]
-    job.target.parent.mkdir(parents=True, exist_ok=True)
-    result = image.on_grid(data, infos[0]["pixel_scale"])
-    imwrite(job.target, result, overwrite=args.overwrite)
-    seconds = time.perf_counter() - start
-    return f"{job.source} -> {job.target}  {_decided(infos)}, {seconds:.1f} s"
+    infos = decided(info)
+    write(job, args, image.on_grid(data, infos[0]["pixel_scale"]))
+    return _decided(infos)
 
 
 def _decided(infos: list[dict[str, Any]]) -> str:
@@ -185,7 +116,3 @@ def _decided(infos: list[dict[str, Any]]) -> str:
         f"background {100 * middle('background_fraction'):.0f} % removed, "
         f"refine {middle('refine_steps'):.0f}"
     )
-
-
-def _sentence(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

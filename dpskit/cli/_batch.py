@@ -1,0 +1,136 @@
+"""Run one command over many files: one failure stops nothing."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from dpskit.cli._files import Job
+from dpskit.exceptions import DpskitError
+
+__all__ = ["add_files", "add_inputs", "decided", "read", "run_jobs", "write"]
+
+# What one file may raise; the batch goes on.
+FAILURES = (DpskitError, OSError, MemoryError, RuntimeError, ValueError)
+
+
+def add_inputs(parser: argparse.ArgumentParser, mark: str) -> None:
+    """Add the arguments IN and OUT to a command."""
+    parser.add_argument(
+        "inputs", nargs="+", metavar="IN", help="images, folders or patterns"
+    )
+    parser.add_argument(
+        "output",
+        metavar="OUT",
+        help=f"a .tif file for one image, else a folder for <name>{mark}.tif",
+    )
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """Add the options about files to a command."""
+    files = parser.add_argument_group("files")
+    files.add_argument(
+        "--overwrite", action="store_true", help="replace existing results"
+    )
+    files.add_argument(
+        "--dry-run", action="store_true", help="only print what would be written"
+    )
+    files.add_argument("--quiet", action="store_true", help="print errors only")
+
+
+def run_jobs(
+    jobs: list[Job],
+    args: argparse.Namespace,
+    work: Callable[[Job, argparse.Namespace], str],
+    check: Callable[[argparse.Namespace], None],
+) -> int:
+    """Do the work on every file and return the exit code.
+
+    Parameters
+    ----------
+    jobs : list of Job
+        What to read and write.
+    args : argparse.Namespace
+        With `overwrite`, `dry_run` and `quiet`.
+    work : callable
+        Writes the result of a job and returns a line about it.
+    check : callable
+        Refuses wrong options once, before the first file is read.
+    """
+    if args.dry_run:
+        return _dry_run(jobs, args.overwrite)
+    check(args)
+    failed = 0
+    with _progress(jobs, args.quiet) as (steps, say):
+        for job in steps:
+            start = time.perf_counter()
+            try:
+                line = work(job, args)
+                seconds = time.perf_counter() - start
+                say(f"{job.source} -> {job.target}  {line}, {seconds:.1f} s")
+            except FAILURES as error:
+                failed += 1
+                say(f"{job.source}: {_sentence(error)}", file=sys.stderr)
+    if failed and len(jobs) > 1:
+        print(f"{failed} of {len(jobs)} files failed.", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def read(job: Job, args: argparse.Namespace) -> Any:
+    """Return the image of a job, unless its result is already there."""
+    from dpskit.io import imread
+
+    if job.target.exists() and not args.overwrite:
+        raise FileExistsError(f"'{job.target}' exists; add --overwrite to replace it.")
+    image = imread(job.source)
+    if getattr(args, "pixel_size_nm", None):
+        image = replace(image, pixel_size_nm=args.pixel_size_nm)
+    return image
+
+
+def write(job: Job, args: argparse.Namespace, image: Any) -> None:
+    """Write the result of a job, with its folder."""
+    from dpskit.io import imwrite
+
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    imwrite(job.target, image, overwrite=args.overwrite)
+
+
+def decided(info: dict | list[dict]) -> list[dict]:
+    """Return what was decided as a list over frames."""
+    return info if isinstance(info, list) else [info]
+
+
+def _dry_run(jobs: list[Job], overwrite: bool) -> int:
+    blocked = 0
+    for job in jobs:
+        kept = job.target.exists() and not overwrite
+        missing = not job.source.exists()
+        note = " (exists: add --overwrite)" if kept else ""
+        print(f"{job.source}{' (missing)' if missing else ''} -> {job.target}{note}")
+        blocked += kept or missing
+    return 1 if blocked else 0
+
+
+@contextmanager
+def _progress(jobs: list[Job], quiet: bool) -> Iterator[tuple[Any, Any]]:
+    """Give the jobs with a bar, and a print that does not break it."""
+    from tqdm.auto import tqdm
+
+    bar = tqdm(jobs, unit="file", disable=quiet or len(jobs) < 2)
+
+    def say(text: str, file: Any = None) -> None:
+        if file is not None or not quiet:
+            bar.write(text, file=file or sys.stdout)
+
+    with bar:
+        yield bar, say
+
+
+def _sentence(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
