@@ -16,10 +16,10 @@ from skimage.io import imread
 from dpskit._utils.blur import MirrorBlur
 from dpskit.psf import airy
 
-__all__ = ["CROP_PX", "FWHM_PX", "NAMES", "NOISES", "crops", "whole"]
+__all__ = ["BORDER_PX", "CROP_PX", "FWHM_PX", "NAMES", "NOISES", "crops", "whole"]
 
 FWHM_PX = 3.5
-CROP_PX = 128
+CROP_PX, BORDER_PX = 128, 8
 NAMES = ("camera", "coins", "moon", "brick", "gravel", "boat")
 NOISES = (0.0, 0.01)
 

@@ -105,7 +105,7 @@ def test_half_a_pixel_rounds_up(fwhm_px):
 
 
 @pytest.mark.parametrize("interpolation", ["bicubic", "fourier"])
-@pytest.mark.parametrize("factor", [2, 3])
+@pytest.mark.parametrize("factor", [1, 2, 3])
 def test_pixel_centres_stay_in_place(interpolation, factor):
     bead = np.pad(airy(5.0, 25), 3)
     sharp = mssr(bead, 5.0, factor, interpolation=interpolation)
@@ -127,6 +127,12 @@ def test_contrast_whose_inverse_overflows():
     image[4, 4] = 5e-324
     got = mean_shift(image, 2)
     np.testing.assert_array_equal(got, np.clip(got, 0, 5e-324))
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_order_does_not_depend_on_the_unit(factor):
+    a, b = (mssr(x, 4.0, factor, intensity=False) for x in (IMAGE, 1000 * IMAGE))
+    np.testing.assert_allclose(a, b, atol=1e-12)
 
 
 def test_higher_orders_are_sharper():

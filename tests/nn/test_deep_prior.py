@@ -40,9 +40,9 @@ def test_weights_follow_the_generator_alone():
 
 def test_non_local_block_is_the_mean_over_all_pairs(rng):
     """Against the matrix of all pairs of pixels that the code avoids."""
-    block = DeepPriorNet(4).scales.inner.inner.attend
+    block = DeepPriorNet(4).scales.inner.inner.attend.double()
     assert isinstance(block, _NonLocal)
-    x = torch.from_numpy(rng.normal(size=(1, 4, 6, 8)).astype("f4"))
+    x = torch.from_numpy(rng.normal(size=(1, 4, 6, 8)))
     assert torch.equal(block(x), x)
     block.norm.weight.data.fill_(1.0)
     pool = torch.nn.MaxPool2d(2)
