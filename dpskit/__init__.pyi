@@ -13,6 +13,7 @@ from . import (
 from .baselines import MSSR, WDIP, RichardsonLucy, SelfDeblur, SparseDeconv, Wiener
 from .deblur import DPSDeblur
 from .denoise import NeuralDenoiser
+from .pipeline import DenoiseDPSPipeline
 from .preprocessing import RollingBall, WaveletBackground
 from .psf import Optics
 from .sim import HessianDenoise
@@ -21,6 +22,7 @@ __all__ = [
     "MSSR",
     "WDIP",
     "DPSDeblur",
+    "DenoiseDPSPipeline",
     "HessianDenoise",
     "NeuralDenoiser",
     "Optics",

@@ -10,6 +10,7 @@ from unittest import SkipTest
 from sklearn.base import BaseEstimator
 
 import dpskit
+from dpskit.baselines import RichardsonLucy
 from dpskit.testing.estimator_checks import image_checks
 from dpskit.testing.scenes import SCENE_FWHM_PX
 
@@ -30,6 +31,7 @@ _TINY = {**_WIDTH, "n_iter": 2, "channels": 2}
 # Small and fast parameters, one or more sets per class.
 INSTANCES: dict[str, list[dict[str, Any]]] = {
     "DPSDeblur": [_WIDTH],
+    "DenoiseDPSPipeline": [{"deblur": RichardsonLucy(**_WIDTH, n_iter=4)}],
     "HessianDenoise": [{"temporal_weight": 0.0, "n_iter": 10}],
     "MSSR": [_WIDTH, {**_WIDTH, "amplification": 2}],
     "RichardsonLucy": [
@@ -79,6 +81,11 @@ TOLERANCES: dict[str, dict[str, float]] = {
     "DPSDeblur": {
         "check_image_flip_rotate_equivariance": 0.25,
         "check_image_shift_equivariance": 0.25,
+    },
+    # Of the denoiser, see below.
+    "DenoiseDPSPipeline": {
+        "check_image_flip_rotate_equivariance": 0.15,
+        "check_image_shift_equivariance": 0.15,
     },
     # Adam's first steps follow the sign of gradients, that of rounding included.
     "SelfDeblur": {"check_image_cpu_gpu_agree": 0.2},
