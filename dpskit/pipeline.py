@@ -75,6 +75,10 @@ class DenoiseDPSPipeline(ImageTransformer):
     given frames; `transform` then uses them for all. Without `fit` every
     image, or set of raw frames, decides for itself.
 
+    A denoised image does not show how much noise there was, which
+    `DPSDeblur` reads its number of refinement steps from: below 200 photons
+    in the brightest pixels it is told to take 2, where it may choose.
+
     Raw SIM frames have shape (frames, height, width), or (times, frames,
     height, width) for a series; ``info`` is one dict per image that comes out.
 
@@ -207,7 +211,7 @@ class DenoiseDPSPipeline(ImageTransformer):
                 continue
             if fitted is None and image.ndim > 2:  # raw frames share a camera
                 stage.fit(image)
-            if name == "deblur" and _auto(self.deblur) and light < _DIM:
+            if isinstance(stage, DPSDeblur) and stage.refine == "auto" and light < _DIM:
                 stage = copy.copy(stage).set_params(refine=_DIM_STEPS)
             image, info = _apply(stage, image)
             light = _light(info) if name == "denoiser" else light

@@ -97,6 +97,8 @@ def test_few_refinement_steps_at_low_light(image):
     dim = pipeline.transform(image, return_info=True)[1]
     assert dim["denoiser"]["photons"] < 100
     assert dim["deblur"]["refine_steps"] <= 2
+    free = DenoiseDPSPipeline(deblur=DPSDeblur(fwhm_px=3.0))
+    assert free.transform(image, return_info=True)[1]["deblur"]["refine_steps"] == 2
     own = DenoiseDPSPipeline(deblur=DPSDeblur(fwhm_px=3.0, refine=5))
     _, info = own.transform(image, return_info=True)
     assert info["deblur"]["refine_steps"] == 5

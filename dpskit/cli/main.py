@@ -9,13 +9,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from dpskit import __version__
-from dpskit.cli import compare, deblur, demo, denoise, info, train, weights
+from dpskit.cli import (
+    compare,
+    deblur,
+    demo,
+    denoise,
+    info,
+    pipeline,
+    train,
+    weights,
+)
 from dpskit.cli._files import UsageError
 from dpskit.exceptions import DpskitError, DpskitWarning, InvalidParameterError
 
 __all__ = ["main"]
 
-COMMANDS = (compare, deblur, demo, denoise, info, train, weights)
+COMMANDS = (compare, deblur, demo, denoise, info, pipeline, train, weights)
 EPILOG = """\
 exit codes: 0 all went well, 1 a file failed, 2 the command line is wrong
 

@@ -1,0 +1,160 @@
+"""``dpskit pipeline``: raw SIM frames or noisy images in, deblurred images out."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from typing import Any
+
+from dpskit.cli._batch import add_files, add_inputs, decided, read, run_jobs, write
+from dpskit.cli._files import Job, UsageError, find_images, plan
+from dpskit.cli._optics import add_optics, check_optics, width_parameters
+from dpskit.cli.denoise import add_camera, camera
+from dpskit.exceptions import InvalidParameterError
+
+__all__ = ["add_parser"]
+
+MARK = "_denoise_dps"
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "pipeline",
+        help="denoise, reconstruct and deblur in one go",
+        description="Denoise, reconstruct raw SIM frames where --sim says so, and "
+        "deblur. A file is one series: its frames share camera, pattern and width.",
+    )
+    parser.set_defaults(run=run)
+    add_inputs(parser, MARK)
+    add_optics(parser)
+    add_camera(parser)
+    _add_sim(parser)
+    group = parser.add_argument_group("stages")
+    group.add_argument("--no-denoise", action="store_true", help="keep the noise")
+    group.add_argument(
+        "--no-artifact", action="store_true", help="keep what a reconstruction leaves"
+    )
+    group.add_argument(
+        "--keep-background", action="store_true", help="remove no background"
+    )
+    group.add_argument(
+        "--no-deblur", action="store_true", help="stop before deblurring"
+    )
+    group.add_argument(
+        "--stages",
+        action="store_true",
+        help="also write the image after every stage, as <result>_<stage>.tif",
+    )
+    add_files(parser)
+
+
+def _add_sim(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("raw SIM frames")
+    group.add_argument(
+        "--sim",
+        action="store_true",
+        help="the files hold raw frames; needs --na and --wavelength-nm",
+    )
+    group.add_argument(
+        "--order", default="pa", help="pa (phases fastest, default), ap or mosaic"
+    )
+    group.add_argument("--angles", type=int, default=3, metavar="N", help="default: 3")
+    group.add_argument("--phases", type=int, default=3, metavar="N", help="default: 3")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Process every file and return the exit code."""
+    check_optics(args)
+    if args.sim and args.na is None:
+        raise UsageError("--sim needs --na and --wavelength-nm.")
+    jobs = plan(find_images(args.inputs), args.output, MARK)
+    return run_jobs(jobs, args, _process, _check)
+
+
+def _check(args: argparse.Namespace) -> None:
+    pipeline = _build(args, 50.0)
+    pipeline._check_params()
+    for name in ("denoiser", "sim", "deblur"):
+        stage = getattr(pipeline, name)
+        if hasattr(stage, "_check_params"):
+            stage._check_params()
+
+
+def _build(args: argparse.Namespace, pixel_size_nm: float | None) -> Any:
+    from dpskit import DenoiseDPSPipeline, NeuralDenoiser
+
+    given = width_parameters(args, pixel_size_nm)
+    optics = given.get("optics")
+    return DenoiseDPSPipeline(
+        optics,
+        sim=_reconstruction(args, optics),
+        denoiser=None if args.no_denoise else NeuralDenoiser(**camera(args)),
+        artifact=None if args.no_artifact else "auto",
+        background=None if args.keep_background else "auto",
+        deblur=_deblur(args, given),
+        verbose=not args.quiet,
+    )
+
+
+def _reconstruction(args: argparse.Namespace, optics: Any) -> Any:
+    if not args.sim:
+        return None
+    from dpskit import SIMReconstruction
+
+    return SIMReconstruction(optics, args.angles, args.phases, order=args.order)
+
+
+def _deblur(args: argparse.Namespace, given: dict[str, Any]) -> Any:
+    if args.no_deblur:
+        return None
+    if "fwhm_px" not in given:
+        return "auto"
+    from dpskit import DPSDeblur
+
+    background = "none" if args.keep_background else "auto"
+    return DPSDeblur(fwhm_px=given["fwhm_px"], background=background)
+
+
+def _process(job: Job, args: argparse.Namespace) -> str:
+    """Write the result of one file and return a line about it."""
+    image = read(job, args)
+    pipeline = _build(args, image.pixel_size_nm)
+    image = _grouped(image, args) if args.sim else image
+    if "C" not in image.axes:
+        pipeline.fit(image.data)
+    data, info = pipeline.transform(image.data, return_info=True)
+    first = decided(info)[0]
+    axes = image.axes[: data.ndim - 2] + "YX"
+    write(job, args, replace(image, axes=axes).on_grid(data, first["pixel_scale"]))
+    if args.stages:
+        _write_stages(job, args, image, pipeline)
+    return ", ".join(name for name, each in first.items() if isinstance(each, dict))
+
+
+def _grouped(image: Any, args: argparse.Namespace) -> Any:
+    """Return the image with the raw frames of each time on an axis of their own."""
+    if args.order == "mosaic":
+        return image
+    n, shape = args.angles * args.phases, image.data.shape
+    if len(shape) < 3 or shape[-3] % n:
+        raise InvalidParameterError(
+            f"The file must hold a multiple of {n} raw frames. Got shape {shape}; give "
+            "--angles and --phases."
+        )
+    if shape[-3] == n:
+        return image
+    grouped = image.data.reshape(*shape[:-3], shape[-3] // n, n, *shape[-2:])
+    return replace(image, data=grouped, axes=image.axes[:-2] + "QYX")
+
+
+def _write_stages(
+    job: Job, args: argparse.Namespace, image: Any, pipeline: Any
+) -> None:
+    """Write the image after every stage beside the result."""
+    for name, data in pipeline.stages(image.data).items():
+        target = job.target.with_name(f"{job.target.stem}_{name}.tif")
+        axes = image.axes[: data.ndim - 2] + "YX"
+        scale = data.shape[-1] / image.data.shape[-1]
+        part = replace(image, axes=axes).on_grid(data, scale)
+        write(replace(job, target=target), args, part)

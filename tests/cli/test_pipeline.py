@@ -1,0 +1,69 @@
+"""``dpskit pipeline``: equals the estimator, writes its stages, groups raw frames."""
+
+import argparse
+
+import numpy as np
+import pytest
+
+from dpskit import DenoiseDPSPipeline, Optics
+from dpskit.cli.main import main
+from dpskit.cli.pipeline import _grouped
+from dpskit.exceptions import InvalidParameterError
+from dpskit.io import Image, imread, imwrite
+
+
+@pytest.fixture
+def noisy(tmp_path):
+    light = np.repeat(np.linspace(2, 40, 40), 40).reshape(40, 40)
+    stack = np.random.default_rng(0).poisson(np.stack([light, light.T]))
+    path = tmp_path / "dim.tif"
+    imwrite(path, stack.astype(np.uint16), axes="TYX", pixel_size_nm=65)
+    return path
+
+
+def pipeline(*arguments):
+    return main(["pipeline", *map(str, arguments)])
+
+
+def test_equals_the_fitted_estimator(noisy, capsys):
+    out = noisy.with_name("out.tif")
+    optics = ["--na", 1.4, "--wavelength-nm", 525]
+    assert pipeline(noisy, out, *optics) == 0
+    image, stack = imread(out), imread(noisy).data
+    expected = DenoiseDPSPipeline(Optics(1.4, 525, 65)).fit(stack).transform(stack)
+    np.testing.assert_allclose(image.data, expected, rtol=1e-5, atol=1e-5)
+    assert (image.axes, image.pixel_size_nm) == ("TYX", pytest.approx(65))
+    assert "denoiser, deblur" in capsys.readouterr().out
+
+
+def test_stages_are_written_beside_the_result(noisy):
+    out = noisy.with_name("out")
+    assert pipeline(noisy, out, "--no-deblur", "--stages", "--quiet") == 0
+    names = sorted(path.name for path in out.iterdir())
+    marks = ["", "_denoiser", "_input"]
+    assert names == [f"dim_denoise_dps{mark}.tif" for mark in marks]
+    last, denoised = (imread(out / names[i]).data for i in (0, 1))
+    np.testing.assert_array_equal(last, denoised)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--sim"], "needs --na"),
+        (["--offset", 100], "need --gain"),
+        (["--fwhm-px", 3, "--fwhm-nm", 200], "given twice"),
+    ],
+)
+def test_wrong_options_are_refused_before_any_file(noisy, capsys, options, words):
+    assert pipeline(noisy, noisy.with_name("o.tif"), *options) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_raw_frames_of_a_series_get_their_own_axis():
+    args = argparse.Namespace(order="pa", angles=3, phases=3)
+    series = _grouped(Image(np.arange(18.0).reshape(18, 1, 1), "TYX"), args)
+    assert (series.data.shape, series.axes) == ((2, 9, 1, 1), "TQYX")
+    np.testing.assert_array_equal(series.data[1].ravel(), np.arange(9, 18))
+    assert _grouped(Image(np.zeros((9, 4, 4)), "TYX"), args).axes == "TYX"
+    with pytest.raises(InvalidParameterError, match="multiple of 9"):
+        _grouped(Image(np.zeros((10, 4, 4)), "TYX"), args)
