@@ -195,6 +195,23 @@ def render(rows: list[dict]) -> str:
     return "\n".join(out) + "\n"
 
 
+def compact(rows: list[dict]) -> str:
+    """Return JSON of one line per image and method, ``psnr`` by bandwidth."""
+    lines: dict[tuple, dict] = {}
+    for row in rows:
+        key = tuple(row[k] for k in ("kind", "photons", "seed", "method"))
+        first = {k: v for k, v in row.items() if k not in ("psnr", "bandwidth")}
+        if np.isinf(row["photons"]):
+            first["photons"] = None
+        line = lines.setdefault(key, first | {"psnr": {}})
+        line["psnr"][str(row["bandwidth"])] = round(row["psnr"], 3)
+    rounded = [
+        {k: round(v, 4) if isinstance(v, float) else v for k, v in line.items()}
+        for line in lines.values()
+    ]
+    return "[\n" + ",\n".join(map(json.dumps, rounded)) + "\n]\n"
+
+
 def main() -> None:
     """Run the benchmark and write ``docs/quality.md`` and ``quality.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -231,10 +248,7 @@ def main() -> None:
     )
     options.out.mkdir(exist_ok=True, parents=True)
     (options.out / "quality.md").write_text(text)
-    finite = [
-        {**r, "photons": None if np.isinf(r["photons"]) else r["photons"]} for r in rows
-    ]
-    (options.out / "quality.json").write_text(json.dumps(finite))
+    (options.out / "quality.json").write_text(compact(rows))
     print(text)
 
 
