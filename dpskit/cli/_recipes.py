@@ -65,7 +65,15 @@ def _denoiser(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
     return RES_UNET_PRESETS["denoiser"], NoisyBatches(seed, args.batch_size)
 
 
+def _sim_unet(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
+    from dpskit.nn import RES_UNET_PRESETS
+    from dpskit.synth.sim_pairs import RawSIMBatches
+
+    return RES_UNET_PRESETS["sim-unet"], RawSIMBatches(seed, args.batch_size)
+
+
 RECIPES = {
     "deblur": Recipe(_deblur, ("hybrid", "paper"), 20_000, 6, 4e-4),
     "denoiser": Recipe(_denoiser, ("denoising",), 12_000, 8, 1e-3),
+    "sim-unet": Recipe(_sim_unet, ("sim",), 6_000, 6, 1e-3),
 }

@@ -19,7 +19,7 @@ from dpskit._utils.fft import frequency_radius
 from dpskit._utils.transfer import gaussian_otf
 from dpskit.psf import Optics
 from dpskit.synth.pairs import TRAINING_KINDS, TrainingBatches, draw_structure
-from dpskit.synth.raw_sim import simulate_raw_sim
+from dpskit.synth.raw_sim import RawSIM, simulate_raw_sim
 
 __all__ = [
     "NoisyBatches",
@@ -133,7 +133,9 @@ class NoisyBatches:
         return peak * (picture + pedestal)
 
 
-def draw_raw_sim(size: int, rng: np.random.Generator, **options: object) -> object:
+def draw_raw_sim(
+    size: int, rng: np.random.Generator, **options: object
+) -> tuple[RawSIM, Optics]:
     """Return noise-free raw SIM frames of a random structure and microscope.
 
     Parameters
@@ -147,13 +149,16 @@ def draw_raw_sim(size: int, rng: np.random.Generator, **options: object) -> obje
 
     Returns
     -------
-    dpskit.synth.RawSIM
+    raw : dpskit.synth.RawSIM
         With a peak of 1, unless `photons` is given.
+    optics : Optics
+        Of the raw frames.
 
     Examples
     --------
-    >>> draw_raw_sim(16, np.random.default_rng(0)).frames.shape
-    (3, 3, 16, 16)
+    >>> raw, optics = draw_raw_sim(16, np.random.default_rng(0))
+    >>> raw.frames.shape, optics.na
+    ((3, 3, 16, 16), 1.4)
     """
     optics = Optics(1.4, 525, np.exp(rng.uniform(np.log(50), np.log(90))))
     kind = rng.choice(_KINDS, p=np.asarray(_SHARES) / sum(_SHARES))
@@ -165,7 +170,7 @@ def draw_raw_sim(size: int, rng: np.random.Generator, **options: object) -> obje
         "otf_damping": rng.uniform(0.3, 1),
         "background": rng.choice([0, rng.uniform(0, 0.4)]),
     }
-    return simulate_raw_sim(truth, optics, rng=rng, **(given | options))
+    return simulate_raw_sim(truth, optics, rng=rng, **(given | options)), optics
 
 
 @functools.lru_cache(maxsize=4096)
@@ -173,7 +178,8 @@ def _picture(seed: int, index: int) -> np.ndarray:
     """Return a clean picture, brightest pixels about 1, as float32."""
     rng = np.random.default_rng([seed, 1_000_003, index])
     if rng.random() < 0.4:
-        picture = draw_raw_sim(_SIZE, rng).frames[rng.integers(3), rng.integers(3)]
+        raw, _ = draw_raw_sim(_SIZE, rng)
+        picture = raw.frames[rng.integers(3), rng.integers(3)]
     else:
         picture = _finished(rng)
     bright = np.quantile(picture, 0.999)

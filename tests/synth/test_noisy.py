@@ -40,6 +40,6 @@ def test_reference_level_is_the_dark():
 
 
 def test_raw_sim_can_be_drawn_with_noise():
-    raw = draw_raw_sim(16, np.random.default_rng(1), photons=30.0)
+    raw, _ = draw_raw_sim(16, np.random.default_rng(1), photons=30.0)
     assert raw.frames.shape == (3, 3, 16, 16)
     assert abs(raw.widefield.max() - 30) < 1e-6
