@@ -1,4 +1,4 @@
-"""Networks for low light: denoising, artifact removal, raw frames to SIM image."""
+"""Remove shot and camera noise by a Res-UNET."""
 
 from __future__ import annotations
 

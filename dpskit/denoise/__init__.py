@@ -1,0 +1,5 @@
+"""Networks for low light: denoising, artifact removal, raw frames to SIM image."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

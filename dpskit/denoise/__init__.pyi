@@ -1,0 +1,3 @@
+from .neural import NeuralDenoiser
+
+__all__ = ["NeuralDenoiser"]
