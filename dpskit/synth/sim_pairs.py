@@ -13,7 +13,6 @@ import numpy as np
 from scipy import fft
 
 from dpskit._utils.transfer import AIRY_CUTOFF, airy_otf
-from dpskit.preprocessing.noise import cosine_radius
 from dpskit.psf import Optics
 from dpskit.synth.noisy import draw_raw_sim
 from dpskit.synth.raw_sim import RawSIM
@@ -53,7 +52,8 @@ def ideal_sim_image(raw: RawSIM, optics: Optics, background: float = 0.0) -> np.
     pattern = np.linalg.norm(raw.pattern.wave_vectors_per_um, axis=1).mean()
     cutoff = (detection + pattern) * pixel_um
     spectrum = fft.dctn(raw.truth, norm="ortho")
-    spectrum *= airy_otf(cosine_radius(raw.truth.shape), AIRY_CUTOFF / cutoff)
+    ky, kx = (np.arange(n) / (2 * n) for n in raw.truth.shape)
+    spectrum *= airy_otf(np.hypot(ky[:, None], kx), AIRY_CUTOFF / cutoff)
     return 4 * fft.idctn(spectrum, norm="ortho") + background
 
 
