@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from dpskit._utils.fft import crop
 from dpskit._utils.params import Interval, Options, validate_params
 from dpskit.exceptions import InvalidParameterError
 from dpskit.nn.network import ResUDBPN
@@ -108,7 +107,7 @@ def predict(
     validate_params(rules, given, "predict")
     stride = net.config.stride
     shape = channels.shape[-2:]
-    padded, start = _pad(channels, stride)
+    padded = _pad(channels, stride)
     halo = _ceil(halo_px, stride)
     longest = max(padded.shape)
     if tile_size is not None and tile_size < longest:
@@ -119,7 +118,7 @@ def predict(
     for window, target, inner in _tiles(padded.shape[-2:], core, halo):
         tile = _run(net, padded[(slice(None), *window)], precision)
         out[_scaled(target, factor)] = tile[_scaled(inner, factor)]
-    return crop(out, start, tuple(factor * n for n in shape))
+    return out[: factor * shape[0], : factor * shape[1]]
 
 
 def _scaled(window: tuple[slice, ...], factor: int) -> tuple[slice, ...]:
@@ -136,10 +135,10 @@ def _share(n: int, longest: int, stride: int) -> int:
     return _ceil(-(-n // count), stride)
 
 
-def _pad(channels: np.ndarray, stride: int) -> tuple[np.ndarray, tuple[int, int]]:
+def _pad(channels: np.ndarray, stride: int) -> np.ndarray:
     """Mirror the far borders to multiples of the stride."""
     extra = [(0, _ceil(n, stride) - n) for n in channels.shape[-2:]]
-    return np.pad(channels, [(0, 0), *extra], mode="symmetric"), (0, 0)
+    return np.pad(channels, [(0, 0), *extra], mode="symmetric")
 
 
 def _tiles(shape: tuple[int, int], core: tuple[int, int], halo: int) -> Iterator[tuple]:
