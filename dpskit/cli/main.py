@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -61,7 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.simplefilter("always", DpskitWarning)
         warnings.showwarning = _show_warning
         try:
-            return args.run(args)
+            code = args.run(args)
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:  # the reader, such as `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
         except (UsageError, InvalidParameterError) as error:
             return _complain(args, error, 2)
         except (DpskitError, OSError) as error:

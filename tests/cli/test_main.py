@@ -1,5 +1,6 @@
 """Exit codes, help and errors of the command as a whole."""
 
+import os
 import subprocess
 import sys
 
@@ -54,3 +55,13 @@ def test_keyboard_interrupt(monkeypatch, capsys):
     monkeypatch.setattr("dpskit.cli.info.find_images", stop)
     assert main(["info", "a.tif"]) == 130
     assert "stopped" in capsys.readouterr().err
+
+
+def test_reader_that_has_seen_enough():
+    """``dpskit weights compact | head`` ends quietly."""
+    code = "from dpskit.cli import main; raise SystemExit(main(['weights', 'compact']))"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=-1)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
