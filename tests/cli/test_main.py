@@ -59,7 +59,8 @@ def test_keyboard_interrupt(monkeypatch, capsys):
 
 def test_reader_that_has_seen_enough():
     """``dpskit weights compact | head`` ends quietly."""
-    code = "from dpskit.cli import main; raise SystemExit(main(['weights', 'compact']))"
+    code = "import sys; from dpskit.cli.main import main; "
+    code += "sys.exit(main(['weights', 'compact']))"
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=-1)
