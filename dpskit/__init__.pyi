@@ -16,7 +16,7 @@ from .denoise import NeuralDenoiser
 from .pipeline import DenoiseDPSPipeline
 from .preprocessing import RollingBall, WaveletBackground
 from .psf import Optics
-from .sim import HessianDenoise
+from .sim import HessianDenoise, SIMReconstruction
 
 __all__ = [
     "MSSR",
@@ -28,6 +28,7 @@ __all__ = [
     "Optics",
     "RichardsonLucy",
     "RollingBall",
+    "SIMReconstruction",
     "SelfDeblur",
     "SparseDeconv",
     "WaveletBackground",

@@ -9,6 +9,7 @@ __all__ = [
     "DpskitWarning",
     "FileFormatError",
     "InvalidParameterError",
+    "ReconstructionError",
     "TrainingError",
     "WeightsError",
 ]
@@ -28,6 +29,10 @@ class WeightsError(DpskitError, ValueError):
 
 class FileFormatError(DpskitError, OSError):
     """A file cannot be read or written as the image it claims to be."""
+
+
+class ReconstructionError(DpskitError, ValueError):
+    """Raw frames do not allow the image that was asked for; says what to do."""
 
 
 class TrainingError(DpskitError, RuntimeError):

@@ -1,4 +1,4 @@
-"""Structured illumination: the Hessian prior for its images."""
+"""Structured illumination: reconstruction, and the Hessian prior for its images."""
 
 import lazy_loader as _lazy
 
