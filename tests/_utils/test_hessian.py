@@ -88,6 +88,23 @@ def test_minimises_the_stated_objective(shape, sparsity, rng):
     np.testing.assert_allclose(got.ravel(), np.maximum(expected, 0), atol=2e-4)
 
 
+@pytest.mark.parametrize("shape", [(8, 9), (4, 6, 7)])
+def test_objective_decreases(shape, rng):
+    """Every tenfold of iterations lowers the problem as it is stated."""
+    f = rng.random(shape) ** 4
+    f /= f.max()
+    matrix = _dense_operators(shape, WEIGHTS["temporal_weight"])
+
+    def objective(n_iter, published=False):
+        g = sparse_hessian(f, n_iter=n_iter, published=published, **WEIGHTS)
+        data = WEIGHTS["fidelity"] / 2 * np.sum((g - f) ** 2)
+        return data + np.abs(matrix @ g.ravel()).sum() + WEIGHTS["sparsity"] * g.sum()
+
+    values = [objective(n) for n in (1, 2, 10, 100)]
+    assert np.all(np.diff(values) < 0)
+    assert objective(100, published=True) > values[-1]
+
+
 @pytest.mark.parametrize("shape", [(6, 7), (4, 5, 6)])
 @pytest.mark.parametrize("sparsity", [0.0, 10.0, 90.0])
 def test_flat_image_is_soft_thresholded(shape, sparsity):

@@ -1,5 +1,6 @@
 """MSSR against stored results of the Matlab program, and closed forms."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,19 @@ def test_compiled_kernel_equals_its_source():
     _shift_2d.py_func(padded, rows, cols, near, 1, plain)
     np.testing.assert_allclose(compiled, plain, rtol=1e-12)
     np.testing.assert_allclose(compiled, mean_shift(image, 1), rtol=1e-12)
+
+
+def test_memory_does_not_grow_with_the_window():
+    """49 times the neighbours: all of them at once would be 600 images."""
+    image = np.random.default_rng(0).random((256, 256))
+    mean_shift(image[:8, :8], 2)
+    peaks = []
+    for reach in (2, 14):
+        tracemalloc.start()
+        mean_shift(image, reach)
+        peaks.append(tracemalloc.get_traced_memory()[1] / image.nbytes)
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 2
 
 
 def test_mean_shift_of_a_point():

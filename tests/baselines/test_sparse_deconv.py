@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from dpskit.baselines import RichardsonLucy, SparseDeconv, sparse_deconv
 from dpskit.baselines._iterative import (
+    _ahead,
     landweber_frame,
     published_landweber,
     published_richardson_lucy,
@@ -81,6 +82,32 @@ def test_landweber_reaches_the_non_negative_least_squares_solution(rng):
     )
     assert np.abs(gradient[x > 1e-6]).max() < 1e-5
     assert gradient.min() > -1e-5
+
+
+def _momentum(share, n=4):
+    """Return inertia and step of each iteration, read from points 0 and 1."""
+    x, before, inertia, out = np.array([0.0]), np.array([-1.0]), 1.0, []
+    for _ in range(n):
+        ahead, inertia = _ahead(x, before, inertia, share)
+        out.append((inertia, ahead[0]))
+    return np.transpose(out)
+
+
+def test_momentum_is_the_standard_one():
+    """FISTA: t' = (1 + sqrt(1 + 4 t^2)) / 2 with the step (t - 1) / t'."""
+    t, expected = 1.0, []
+    for _ in range(4):
+        after = (1 + np.sqrt(1 + 4 * t**2)) / 2
+        expected.append((1 / after, (t - 1) / after))
+        t = after
+    np.testing.assert_allclose(_momentum(0.5), np.transpose(expected), atol=1e-12)
+
+
+def test_momentum_as_published():
+    """The published program does not halve the subtracted square."""
+    inertias, steps = _momentum(1.0, 3)
+    np.testing.assert_allclose(inertias, [0.118, 0.104, 0.0936], atol=5e-4)
+    np.testing.assert_allclose(steps, [0.0, 0.779, 0.804], atol=1e-3)
 
 
 @pytest.mark.parametrize("background", ["none", "weak", "strong"])

@@ -46,6 +46,15 @@ def test_cumulants_see_slow_blinking_but_not_shot_noise(rng):
     assert _cumulant(gaussian, 4)[0, 0] < 0.05
 
 
+def test_third_cumulant_is_the_mean_of_lagged_triples(rng):
+    series = rng.poisson(30.0, (9, 10, 11)).astype(float)
+    alone = np.stack([mssr(frame, 3.0) for frame in series])
+    d = alone - alone.mean(0)
+    triples = [d[t] * d[t + 1] * d[t + 2] for t in range(7)]
+    got = temporal_mssr(series, 3.0, "cumulant3")
+    np.testing.assert_allclose(got, np.abs(np.mean(triples, axis=0)), atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("shape", "statistic", "message"),
     [

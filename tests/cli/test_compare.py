@@ -68,6 +68,18 @@ def test_with_truth(files, scene, capsys):
     assert "DPS: PSNR" in capsys.readouterr().out
 
 
+def test_the_four_methods_of_the_default(files):
+    sources = [files / "cell.tif", "--truth", files / "truth.tif", "--out", files]
+    assert compare(*sources, "--fwhm-px", 3.5, "--quiet") == 0
+    values = table(files / "cell_compare.csv")
+    methods = ["input", "DPS", "Richardson-Lucy", "SparseDeconv", "MSSR"]
+    assert list(dict.fromkeys(method for method, _ in values)) == methods
+    assert values["DPS", "psnr"] > values["input", "psnr"]
+    page = (files / "cell_compare.md").read_text("utf-8")
+    assert all(f"| {method} |" in page for method in methods)
+    assert (files / "cell_compare.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_without_truth(files, scene):
     out = files / "out"
     options = ["--methods", "rl", "--fwhm-px", 3, "--error-maps", "--quiet"]

@@ -108,3 +108,26 @@ def test_the_cache_tells_estimators_apart_by_their_arrays(pair, tmp_path):
         for p in (psf, other)
     ]
     assert rows[0][0]["value"] != rows[1][0]["value"]
+
+
+def test_the_table_is_tidy(pair):
+    rows = compare({"half": Half(), "same": lambda x: x}, [pair, pair])
+    keys = ["method", "image", "metric", "value", "seconds"]
+    assert all(list(row) == keys for row in rows)
+    assert len({tuple(row[key] for key in keys[:3]) for row in rows}) == len(rows)
+
+
+def test_pandas_takes_the_table(pair):
+    pandas = pytest.importorskip("pandas")
+    rows = compare({"half": Half(), "same": lambda x: x}, [pair])
+    table = pandas.DataFrame(rows).pivot(
+        index="method", columns="metric", values="value"
+    )
+    assert table.loc["half", "psnr"] == rows[0]["value"]
+
+
+def test_progress_counts_results(pair, capsys):
+    compare({"half": Half(), "same": lambda x: x}, [pair, pair])
+    assert not capsys.readouterr().err
+    compare({"half": Half(), "same": lambda x: x}, [pair, pair], verbose=True)
+    assert "4/4" in capsys.readouterr().err
