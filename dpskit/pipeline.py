@@ -31,6 +31,7 @@ _ESTIMATOR = Matching(
 )
 _STAGE = [_AUTO, _ESTIMATOR, None]
 _DIM, _DIM_STEPS = 200, 2  # photons below which a denoised image bears few steps
+_RAW_STRENGTH, _WIENER = 0.6, 0.7  # after denoising w is smaller
 _LEARN_FROM = 16  # images of a series, so that memory does not grow with it
 
 
@@ -74,6 +75,11 @@ class DenoiseDPSPipeline(ImageTransformer):
     None switches a stage off. `fit` learns camera, pattern and width from the
     given frames; `transform` then uses them for all. Without `fit` every
     image, or set of raw frames, decides for itself.
+
+    Pattern and light of raw frames are read from the frames as they were
+    recorded, and 60 % of their noise is removed ("auto"): a denoiser takes fine
+    stripes for noise, and the least-squares reconstruction averages what is
+    left.
 
     A denoised image does not show how much noise there was, which
     `DPSDeblur` reads its number of refinement steps from: below 200 photons
@@ -144,7 +150,7 @@ class DenoiseDPSPipeline(ImageTransformer):
         _, inputs = self._inputs(X)
         n = len(inputs)
         picked = np.linspace(0, n - 1, min(n, _LEARN_FROM)).round().astype(int)
-        self.pipeline_ = self._build().fit(inputs[picked])
+        self.pipeline_ = self._build(inputs[picked]).fit(inputs[picked])
         return self
 
     def transform(self, X: Any, return_info: bool = False) -> Any:
@@ -206,7 +212,7 @@ class DenoiseDPSPipeline(ImageTransformer):
         fitted = getattr(self, "pipeline_", None)
         yield "input", image, {}
         light = math.inf
-        for name, stage in (fitted or self._build()).steps:
+        for name, stage in (fitted or self._build(image)).steps:
             if stage == "passthrough":
                 continue
             if fitted is None and image.ndim > 2:  # raw frames share a camera
@@ -243,15 +249,20 @@ class DenoiseDPSPipeline(ImageTransformer):
             )
         return np.stack(images).reshape(*lead, *images[0].shape)
 
-    def _build(self) -> Pipeline:
-        """Return the stages with everything "auto" decided."""
-        stages = {
-            "denoiser": NeuralDenoiser() if _auto(self.denoiser) else self.denoiser,
-            "sim": self._reconstruction() if _auto(self.sim) else self.sim,
-            "artifact": None if _auto(self.artifact) else self.artifact,
-            "background": None if _auto(self.background) else self.background,
-            "deblur": self._deblur() if _auto(self.deblur) else self.deblur,
+    def _build(self, inputs: np.ndarray) -> Pipeline:
+        """Return the stages for such inputs with everything "auto" decided."""
+        strength = 1.0 if self.sim is None else _RAW_STRENGTH
+        auto = {
+            "denoiser": lambda: NeuralDenoiser(strength=strength),
+            "sim": self._reconstruction,
+            "artifact": lambda: None,
+            "background": lambda: None,
+            "deblur": self._deblur,
         }
+        given = {name: getattr(self, name) for name in auto}
+        stages = {k: auto[k]() if _auto(v) else v for k, v in given.items()}
+        if stages["denoiser"] is not None and hasattr(stages["sim"], "wiener"):
+            stages["sim"] = _as_recorded(stages["sim"], inputs)
         return Pipeline(
             [
                 (name, "passthrough" if stage is None else clone(stage))
@@ -288,6 +299,19 @@ class DenoiseDPSPipeline(ImageTransformer):
 
 def _auto(stage: Any) -> bool:
     return isinstance(stage, str)
+
+
+def _as_recorded(sim: Any, frames: np.ndarray) -> Any:
+    """Return a reconstruction that knows pattern and light of noisy frames.
+
+    Denoising takes modulation and hides how much light there was.
+    """
+    _, info = clone(sim).fit(frames).transform(frames, return_info=True)
+    infos = info if isinstance(info, list) else [info]
+    wiener = sim.wiener
+    if wiener == "auto":
+        wiener = _WIENER * float(np.median([each["wiener"] for each in infos]))
+    return clone(sim).set_params(parameters=infos[0]["parameters"], wiener=wiener)
 
 
 def _apply(stage: Any, image: np.ndarray) -> tuple[np.ndarray, dict]:

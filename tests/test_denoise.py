@@ -49,6 +49,15 @@ def test_photons_are_kept_as_a_whole_and_in_regions():
     assert info["photons"] == pytest.approx(15, rel=0.5)
 
 
+def test_strength_is_the_share_of_noise_that_goes():
+    image = _widefield(15).image
+    none, half, full = (
+        NeuralDenoiser(strength=s).transform(image) for s in (0.0, 0.5, 1.0)
+    )
+    np.testing.assert_allclose(none, image, atol=1e-5)
+    np.testing.assert_allclose(half, (none + full) / 2, atol=1e-4)
+
+
 def test_the_same_light_through_two_cameras_gives_the_same_photons():
     seen = _widefield(60)
     gain, offset = 2.2, 100.0

@@ -16,7 +16,9 @@ from dpskit import (
     RollingBall,
 )
 from dpskit.exceptions import InvalidParameterError
-from dpskit.synth import filaments, simulate_raw_sim
+from dpskit.metrics import psnr
+from dpskit.synth import er_network, filaments, simulate_raw_sim
+from dpskit.synth.sim_pairs import ideal_sim_image
 
 OPTICS = Optics(na=1.4, wavelength_nm=525, pixel_size_nm=65)
 SHARP = RichardsonLucy(fwhm_px=3.0, n_iter=3)
@@ -87,9 +89,9 @@ def test_fit_leaves_a_scikit_learn_pipeline(image):
 
 
 def test_background_none_keeps_all_light(image):
-    build = DenoiseDPSPipeline(OPTICS, background=None)._build()
+    build = DenoiseDPSPipeline(OPTICS, background=None)._build(None)
     assert build["deblur"].background == "none"
-    assert DenoiseDPSPipeline(OPTICS)._build()["deblur"].background == "auto"
+    assert DenoiseDPSPipeline(OPTICS)._build(None)["deblur"].background == "auto"
 
 
 def test_few_refinement_steps_at_low_light(image):
@@ -113,7 +115,8 @@ def test_raw_frames_become_one_image_each(raw, shape):
     assert result.shape == (*shape[: 1 if shape[0] == 2 else 0], 64, 64)
     first = info[0] if isinstance(info, list) else info
     assert len(first["denoiser"]["frames"]) == 9
-    clean = NeuralDenoiser().fit(raw).transform(raw).mean((0, 1)) / 4
+    denoiser = NeuralDenoiser(strength=0.6)
+    clean = denoiser.fit(raw).transform(raw).mean((0, 1)) / 4
     expected = SHARP.transform(clean.repeat(2, 0).repeat(2, 1))
     np.testing.assert_allclose(result.reshape(-1, 64, 64)[0], expected, atol=1e-4)
     images = pipeline.stages(frames)
@@ -122,8 +125,39 @@ def test_raw_frames_become_one_image_each(raw, shape):
 
 
 def test_width_after_reconstruction_is_that_of_sim():
-    width = DenoiseDPSPipeline(OPTICS, sim=Mean())._build()["deblur"].optics.fwhm_px
+    width = DenoiseDPSPipeline(OPTICS, sim=Mean())._build(None)["deblur"].optics.fwhm_px
     assert width == pytest.approx(OPTICS.fwhm_px)  # half the width on half pixels
+
+
+@pytest.fixture(scope="module")
+def bright():
+    rng = np.random.default_rng(1)
+    return simulate_raw_sim(er_network((96 * 65, 96 * 65), rng), OPTICS, 200, rng)
+
+
+def test_pattern_is_read_from_the_frames_as_recorded(bright):
+    pipeline = DenoiseDPSPipeline(OPTICS, sim="auto", artifact=None)
+    sharp, info = pipeline.transform(bright.stack(), return_info=True)
+    assert sharp.shape == (192, 192)
+    assert info["pixel_scale"] == 2
+    modulation = info["sim"]["parameters"].modulation
+    np.testing.assert_allclose(modulation, bright.pattern.modulation, atol=0.05)
+    fitted = pipeline.fit(bright.stack())
+    np.testing.assert_allclose(fitted.transform(bright.stack()), sharp, rtol=1e-3)
+
+
+def test_reconstruction_is_nearer_to_the_truth_after_denoising():
+    rng = np.random.default_rng(3)
+    structure = er_network((96 * 65, 96 * 65), rng)
+    raw = simulate_raw_sim(structure, OPTICS, 40, rng)
+    ideal = ideal_sim_image(raw, OPTICS)
+    off = dict.fromkeys(("artifact", "deblur"))
+    images = [
+        DenoiseDPSPipeline(OPTICS, sim="auto", denoiser=d, **off).transform(raw.stack())
+        for d in (None, "auto")
+    ]
+    alone, denoised = (psnr(ideal, image, match="scale") for image in images)
+    assert denoised > alone + 0.1
 
 
 def test_a_series_is_fitted_once_and_its_memory_is_flat(raw):

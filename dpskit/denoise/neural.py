@@ -49,6 +49,9 @@ class NeuralDenoiser(ImageTransformer):
         Grey value of darkness; used with `gain`.
     read_noise : float, default=0.0
         Standard deviation in electrons, 0 or more; used with `gain`.
+    strength : float, default=1.0
+        Share of the noise to remove, in [0, 1]. What follows may want the image
+        itself too: the mistakes of a denoiser and the noise are not the same.
     tile_size : int, optional
         Side in pixels, 128 or more, of the tiles the network takes; smaller
         tiles need less memory. Default 768.
@@ -109,6 +112,7 @@ class NeuralDenoiser(ImageTransformer):
         "gain": [_POSITIVE, None],
         "offset": [Interval(Real, -float("inf"), float("inf"))],
         "read_noise": [_NOT_NEGATIVE],
+        "strength": [Interval(Real, 0, 1, closed="both")],
         "tile_size": [Interval(Integral, 128, float("inf")), None],
         "device": [str],
         "fit_steps": [Interval(Integral, 1, float("inf"))],
@@ -122,6 +126,7 @@ class NeuralDenoiser(ImageTransformer):
         gain: float | None = None,
         offset: float = 0.0,
         read_noise: float = 0.0,
+        strength: float = 1.0,
         tile_size: int | None = None,
         device: str = "auto",
         fit_steps: int = 400,
@@ -132,6 +137,7 @@ class NeuralDenoiser(ImageTransformer):
         self.gain = gain
         self.offset = offset
         self.read_noise = read_noise
+        self.strength = strength
         self.tile_size = tile_size
         self.device = device
         self.fit_steps = fit_steps
@@ -197,7 +203,8 @@ class NeuralDenoiser(ImageTransformer):
         out = destabilised(clean + reference, gain, floor)
         out += gaussian_filter(unit - out, 8.0, mode="mirror")
         out = np.maximum(out, min(float(unit.min()), 0.0))
-        return keep_sum(out, unit) * scale, info
+        out = unit + self.strength * (keep_sum(out, unit) - unit)
+        return out * scale, info
 
     def _network(self) -> Any:
         from dpskit.nn import resolve_device
