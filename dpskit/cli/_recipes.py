@@ -72,8 +72,16 @@ def _sim_unet(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
     return RES_UNET_PRESETS["sim-unet"], RawSIMBatches(seed, args.batch_size)
 
 
+def _artifact(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
+    from dpskit.cli._reconstructions import ReconstructionBatches
+    from dpskit.nn import RES_UNET_PRESETS
+
+    return RES_UNET_PRESETS["artifact"], ReconstructionBatches(seed, args.batch_size)
+
+
 RECIPES = {
     "deblur": Recipe(_deblur, ("hybrid", "paper"), 20_000, 6, 4e-4),
     "denoiser": Recipe(_denoiser, ("denoising",), 12_000, 8, 1e-3),
-    "sim-unet": Recipe(_sim_unet, ("sim",), 6_000, 6, 1e-3),
+    "artifact": Recipe(_artifact, ("artifact",), 3_000, 4, 1e-3),
+    "sim-unet": Recipe(_sim_unet, ("sim",), 3_000, 4, 1e-3),
 }

@@ -18,7 +18,9 @@ from dpskit._utils.params import Options, validate_params
 __all__ = [
     "OBJECTIVES",
     "Blur",
+    "artifact",
     "denoising",
+    "gabor_magnitudes",
     "hessian",
     "hybrid",
     "log_error",
@@ -360,6 +362,90 @@ def sim(x: Tensor, batch: dict[str, Tensor], blur: Callable | None = None) -> Te
     return 0.1 * (1 - ssim(x, truth)) + (x - truth).abs().mean()
 
 
+def gabor_magnitudes(x: Tensor, n_scales: int = 3) -> list[Tensor]:
+    """Return how strongly images are striped, by direction and scale.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, height, width)
+        Images of 8 px or more along each axis.
+    n_scales : int, default=3
+        Each is half as fine as the one before.
+
+    Returns
+    -------
+    list of Tensor of shape (n, 4, scaled height, scaled width)
+        Magnitudes of complex Gabor filters of 0.25 cycles per pixel of their
+        scale in 4 directions.
+
+    Examples
+    --------
+    >>> stripes = torch.cos(torch.pi / 2 * torch.arange(16.0)).expand(1, 16, 16)
+    >>> int(gabor_magnitudes(stripes)[0].mean((0, 2, 3)).argmax())
+    0
+    """
+    filters = _gabor_filters().to(x)
+    out, x = [], x[:, None]
+    for _ in range(n_scales):
+        found = functional.conv2d(functional.pad(x, (3,) * 4, mode="reflect"), filters)
+        out.append((found[:, :4] ** 2 + found[:, 4:] ** 2 + 1e-8).sqrt())
+        x = functional.avg_pool2d(x, 2)
+    return out
+
+
+def _gabor_filters() -> Tensor:
+    """Return 4 even and 4 odd filters of 7x7 px without response to a level."""
+    y, x = torch.meshgrid(*(torch.arange(-3.0, 4.0),) * 2, indexing="ij")
+    angle = torch.arange(4).view(4, 1, 1) * torch.pi / 4
+    along = x * torch.cos(angle) + y * torch.sin(angle)
+    window = torch.exp(-(x**2 + y**2) / (2 * 1.5**2))
+    phase = torch.pi / 2 * along
+    pairs = torch.cat([torch.cos(phase), torch.sin(phase)]) * window
+    mean = (pairs.sum((1, 2), keepdim=True) / window.sum()) * window
+    return ((pairs - mean) / window.sum())[:, None]
+
+
+def artifact(
+    x: Tensor,
+    batch: dict[str, Tensor],
+    blur: Callable | None = None,
+    *,
+    perceptual: float = 2.0,
+) -> Tensor:
+    """Return the objective of the network that cleans reconstructions.
+
+    L1 plus `perceptual` times the mean absolute difference of
+    `gabor_magnitudes`, relative to the peak of the truth.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, height, width)
+        Output of the network.
+    batch : dict of Tensor
+        ``truth`` of shape (n, height, width).
+    blur : None
+        Not used.
+    perceptual : float, default=2
+        Weight of the features.
+
+    Returns
+    -------
+    Tensor
+        Scalar.
+
+    Examples
+    --------
+    >>> t = torch.rand(2, 16, 16)
+    >>> float(artifact(t, {"truth": t}))
+    0.0
+    """
+    peak = batch["truth"].amax((1, 2), keepdim=True).clamp_min(1e-6)
+    x, truth = x / peak, batch["truth"] / peak
+    pairs = zip(gabor_magnitudes(x), gabor_magnitudes(truth), strict=True)
+    features = sum((a - b).abs().mean() for a, b in pairs)
+    return (x - truth).abs().mean() + perceptual * features
+
+
 def noise2noise(
     x: Tensor, batch: dict[str, Tensor], blur: Callable | None = None
 ) -> Tensor:
@@ -409,4 +495,5 @@ OBJECTIVES = {
     "denoising": denoising,
     "noise2noise": noise2noise,
     "sim": sim,
+    "artifact": artifact,
 }

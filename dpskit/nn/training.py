@@ -47,7 +47,7 @@ class TrainingOptions:
         Peak rate; rates of 6e-4 and above have killed networks.
     warmup : int, default=500
         Steps of linear warm-up; a cosine to 2 % of the peak follows.
-    objective : {"hybrid", "paper", "denoising", "noise2noise", "sim"}, \
+    objective : {"hybrid", "paper", "denoising", "noise2noise", "sim", "artifact"}, \
 default="hybrid"
         See `dpskit.nn.losses`.
     fwhm_px : float, default=3.5

@@ -65,7 +65,7 @@ class RawSIMBatches:
     ----------
     seed : int, default=0
         Training, validation and test use different seeds.
-    batch_size : int, default=6
+    batch_size : int, default=4
         Scenes per batch.
     patch : int, default=48
         Side of the raw frames in pixels, a multiple of 8.
@@ -82,7 +82,7 @@ class RawSIMBatches:
     """
 
     seed: int = 0
-    batch_size: int = 6
+    batch_size: int = 4
     patch: int = 48
     n_pictures: int = 500
     photons: tuple[float, float] = (8.0, 1000.0)
