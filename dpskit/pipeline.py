@@ -31,7 +31,8 @@ _ESTIMATOR = Matching(
 )
 _STAGE = [_AUTO, _ESTIMATOR, None]
 _DIM, _DIM_STEPS = 200, 2  # photons below which a denoised image bears few steps
-_RAW_STRENGTH, _WIENER = 0.6, 0.7  # after denoising w is smaller
+STRENGTH = 0.6  # of the denoiser, see the Notes
+_WIENER = 0.7  # after denoising w is smaller
 _LEARN_FROM = 16  # images of a series, so that memory does not grow with it
 
 
@@ -47,7 +48,7 @@ class DenoiseDPSPipeline(ImageTransformer):
         What makes an image of raw SIM frames. None: the input is images, of
         any microscope. "auto" is `SIMReconstruction` with `optics`.
     denoiser : "auto", estimator or None, default="auto"
-        "auto" is `NeuralDenoiser`.
+        "auto" is `NeuralDenoiser` of strength 0.6.
     artifact : "auto", estimator or None, default="auto"
         Cleans what a reconstruction leaves; "auto" is `ArtifactRemover` after
         `sim` and nothing without it.
@@ -76,10 +77,9 @@ class DenoiseDPSPipeline(ImageTransformer):
     given frames; `transform` then uses them for all. Without `fit` every
     image, or set of raw frames, decides for itself.
 
-    Pattern and light of raw frames are read from the frames as they were
-    recorded, and 60 % of their noise is removed ("auto"): a denoiser takes fine
-    stripes for noise, and the least-squares reconstruction averages what is
-    left.
+    Of the noise 60 % is removed ("auto"): a denoiser takes faint detail and
+    fine stripes for noise, and what follows averages the rest. Pattern and
+    light of raw frames are read from the frames as they were recorded.
 
     A denoised image does not show how much noise there was, which
     `DPSDeblur` reads its number of refinement steps from: below 200 photons
@@ -251,9 +251,8 @@ class DenoiseDPSPipeline(ImageTransformer):
 
     def _build(self, inputs: np.ndarray) -> Pipeline:
         """Return the stages for such inputs with everything "auto" decided."""
-        strength = 1.0 if self.sim is None else _RAW_STRENGTH
         auto = {
-            "denoiser": lambda: NeuralDenoiser(strength=strength),
+            "denoiser": lambda: NeuralDenoiser(strength=STRENGTH),
             "sim": self._reconstruction,
             "artifact": lambda: None,
             "background": lambda: None,

@@ -82,19 +82,31 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _build(args: argparse.Namespace, pixel_size_nm: float | None) -> Any:
-    from dpskit import DenoiseDPSPipeline, NeuralDenoiser
+    from dpskit import DenoiseDPSPipeline
 
     given = width_parameters(args, pixel_size_nm)
     optics = given.get("optics")
     return DenoiseDPSPipeline(
         optics,
         sim=_reconstruction(args, optics),
-        denoiser=None if args.no_denoise else NeuralDenoiser(**camera(args)),
+        denoiser=_denoiser(args),
         artifact=None if args.no_artifact else "auto",
         background=None if args.keep_background else "auto",
         deblur=_deblur(args, given),
         verbose=not args.quiet,
     )
+
+
+def _denoiser(args: argparse.Namespace) -> Any:
+    given = camera(args)
+    if args.no_denoise:
+        return None
+    if not given:
+        return "auto"
+    from dpskit import NeuralDenoiser
+    from dpskit.pipeline import STRENGTH
+
+    return NeuralDenoiser(strength=STRENGTH, **given)
 
 
 def _reconstruction(args: argparse.Namespace, optics: Any) -> Any:

@@ -10,6 +10,8 @@ from dpskit.cli.main import main
 from dpskit.cli.pipeline import _grouped
 from dpskit.exceptions import InvalidParameterError
 from dpskit.io import Image, imread, imwrite
+from dpskit.synth import er_network, simulate_raw_sim
+from dpskit.synth.sim_pairs import ideal_sim_image
 
 
 @pytest.fixture
@@ -57,6 +59,21 @@ def test_stages_are_written_beside_the_result(noisy):
 def test_wrong_options_are_refused_before_any_file(noisy, capsys, options, words):
     assert pipeline(noisy, noisy.with_name("o.tif"), *options) == 2
     assert words in capsys.readouterr().err
+
+
+def test_raw_frames_become_images_on_half_pixels(tmp_path):
+    rng = np.random.default_rng(2)
+    optics = Optics(1.4, 525, 65)
+    raw = simulate_raw_sim(er_network((80 * 65, 80 * 65), rng), optics, 200, rng)
+    path, out = tmp_path / "raw.tif", tmp_path / "out.tif"
+    imwrite(path, np.float32(raw.stack()), axes="TYX", pixel_size_nm=65)
+    options = ["--sim", "--na", 1.4, "--wavelength-nm", 525, "--no-deblur", "--quiet"]
+    assert pipeline(path, out, *options) == 0
+    image = imread(out)
+    assert (image.data.shape, image.axes) == ((160, 160), "YX")
+    assert image.pixel_size_nm == pytest.approx(32.5)
+    ideal = ideal_sim_image(raw, optics)
+    assert np.corrcoef(image.data.ravel(), ideal.ravel())[0, 1] > 0.97
 
 
 def test_raw_frames_of_a_series_get_their_own_axis():
