@@ -16,7 +16,7 @@ from dpskit._utils.params import Interval, Options, validate_params
 from dpskit._utils.validation import check_image, check_psf
 from dpskit.baselines._estimator import WIDTH_RULES, BlurTransformer
 from dpskit.baselines._iterative import DECONVOLUTIONS
-from dpskit.preprocessing import wavelet_background
+from dpskit.preprocessing import fourier_resample, wavelet_background
 from dpskit.psf import Optics, airy, gaussian
 
 __all__ = ["SparseDeconv", "sparse_deconv"]
@@ -41,6 +41,7 @@ _RULES: dict[str, list[Any]] = {
     "deconv": [Options(("rl", "landweber", "none"))],
     "deconv_iter": [Interval(Integral, 1, math.inf)],
     "variant": [Options(("consistent", "published"))],
+    "amplification": [Interval(Integral, 1, math.inf)],
 }
 
 
@@ -56,6 +57,7 @@ def sparse_deconv(
     deconv: str = "rl",
     deconv_iter: int = 7,
     variant: str = "consistent",
+    amplification: int = 1,
 ) -> np.ndarray:
     r"""Deconvolve an image under sparsity and continuity priors.
 
@@ -66,8 +68,8 @@ def sparse_deconv(
         is time and its frames are solved, and scaled, together; axes before
         it are series of their own.
     psf : array-like of shape (rows, cols)
-        Point spread function, centred at ``n // 2``, not negative; scaled to
-        sum 1.
+        Point spread function on the grid of the result, centred at
+        ``n // 2``, not negative; scaled to sum 1.
     fidelity : float, default=150
         Weight of the data, positive. Noisier images want less.
     sparsity : float, default=10
@@ -86,13 +88,17 @@ def sparse_deconv(
         Its iterations: 5 to 15 for "rl", 30 to 50 for "landweber".
     variant : {"consistent", "published"}, default="consistent"
         "published" repeats the published programs number by number. See Notes.
+    amplification : int, default=1
+        How many times finer the grid of the result is, 1 or more: the image
+        without background is interpolated by its Fourier series first, exactly
+        and with pixel centres in place.
 
     Returns
     -------
-    ndarray of the shape of `image`
+    ndarray of shape (..., amplification * height, amplification * width)
         Not negative, float32, or float64 for float64 input. "consistent"
-        keeps the light that the background leaves; "published" does not keep
-        it, and may exceed the maximum of the image.
+        keeps the mean light that the background leaves; "published" does not
+        keep it, and may exceed the maximum of the image.
 
     Raises
     ------
@@ -143,12 +149,14 @@ def sparse_deconv(
         "deconv": deconv,
         "deconv_iter": deconv_iter,
         "variant": variant,
+        "amplification": amplification,
     }
     validate_params(_RULES, options, "sparse_deconv")
     image = check_image(image, "sparse_deconv", name="image")
     psf = check_psf(psf, "sparse_deconv", ndim=2)
     joint = 3 if temporal_weight > 0 and image.ndim > 2 else 2
-    out = np.empty_like(image)
+    shape = tuple(amplification * n for n in image.shape[-2:])
+    out = np.empty((*image.shape[:-2], *shape), image.dtype)
     for index in np.ndindex(image.shape[:-joint]):
         series = image[index] if joint == 3 else image[index][None]
         result, _ = _solve(series, [psf] * len(series), **options)
@@ -185,6 +193,8 @@ class SparseDeconv(BlurTransformer):
     variant : {"consistent", "published"}, default="consistent"
         "published" repeats the published programs number by number, with a
         Gaussian PSF; "consistent" solves the stated problem with an Airy PSF.
+    amplification : int, default=1
+        How many times finer the grid of the result is, 1 or more.
 
     Attributes
     ----------
@@ -199,7 +209,8 @@ class SparseDeconv(BlurTransformer):
     Notes
     -----
     "consistent" keeps the light that the background leaves; "published" does
-    not. ``info`` holds the width and the removed ``background``. See
+    not. ``info`` holds the width, the removed ``background`` on the grid of the
+    input, and ``pixel_scale``, the output pixels per input pixel. See
     `sparse_deconv` for the method.
 
     References
@@ -231,6 +242,7 @@ class SparseDeconv(BlurTransformer):
         deconv: str = "rl",
         deconv_iter: int = 7,
         variant: str = "consistent",
+        amplification: int = 1,
     ) -> None:
         self.optics = optics
         self.fwhm_px = fwhm_px
@@ -242,6 +254,7 @@ class SparseDeconv(BlurTransformer):
         self.deconv = deconv
         self.deconv_iter = deconv_iter
         self.variant = variant
+        self.amplification = amplification
 
     def transform(self, X: Any, return_info: bool = False) -> Any:
         """Transform one image, a series, or series along further axes.
@@ -255,7 +268,7 @@ class SparseDeconv(BlurTransformer):
 
         Returns
         -------
-        image : ndarray of the shape of `X`
+        image : ndarray of shape (..., out_height, out_width)
             In the units of `X`; float32, or float64 for float64 input.
         info : dict or list of dict
             Only with `return_info`: one dict for one image, a list in frame
@@ -283,9 +296,11 @@ class SparseDeconv(BlurTransformer):
         widths = [self._choose_width(frame) for frame in series]
         make = _published_psf if self.variant == "published" else airy
         options = {name: getattr(self, name) for name in _RULES}
-        images, removed = _solve(series, [make(w.fwhm_px) for w in widths], **options)
+        psfs = [make(self.amplification * width.fwhm_px) for width in widths]
+        images, removed = _solve(series, psfs, **options)
+        scale = {"pixel_scale": float(self.amplification)}
         infos = [
-            {**asdict(width), "background": background}
+            {**asdict(width), "background": background} | scale
             for width, background in zip(widths, removed, strict=True)
         ]
         return images, infos
@@ -299,17 +314,19 @@ def _solve(
     deconv: str,
     deconv_iter: int,
     variant: str,
+    amplification: int,
     **weights: Any,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return result and background of a series (time, height, width)."""
     published = variant == "published"
     scale = float(series.max())
     if not scale > 0:
-        return np.zeros_like(series), np.zeros_like(series)
+        return _enlarged(np.zeros_like(series), amplification), np.zeros_like(series)
     unit = series / series.dtype.type(scale)
     removed = np.stack([_background(frame, background) for frame in unit])
-    light = float(np.sum(unit - removed, dtype=np.float64))
+    light = float(np.sum(unit - removed, dtype=np.float64)) * amplification**2
     signal = _to_unit_maximum(np.maximum(unit - removed, 0))
+    signal = _to_unit_maximum(np.maximum(_enlarged(signal, amplification), 0))
     coupled = len(signal) > (2 if published else 1)
     solved = [signal] if coupled else list(signal)
     solved = [sparse_hessian(s, published=published, **weights) for s in solved]
@@ -324,6 +341,14 @@ def _solve(
     if not published and total > 0:
         out = out * out.dtype.type(max(light, 0.0) / total)
     return out * out.dtype.type(scale), removed * removed.dtype.type(scale)
+
+
+def _enlarged(frames: np.ndarray, factor: int) -> np.ndarray:
+    """Return every frame on a finer grid, by its Fourier series."""
+    if factor == 1:
+        return frames
+    shape = tuple(factor * n for n in frames.shape[-2:])
+    return np.stack([fourier_resample(f, factor, shape=shape) for f in frames])
 
 
 def _background(image: np.ndarray, strength: str) -> np.ndarray:

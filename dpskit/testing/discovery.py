@@ -48,6 +48,7 @@ INSTANCES: dict[str, list[dict[str, Any]]] = {
             "background": "none",
             "deconv": "landweber",
         },
+        {**_WIDTH, "n_iter": 10, "temporal_weight": 0.0, "amplification": 2},
     ],
     "WDIP": [_TINY, {**_TINY, "blind": True}],
     "Wiener": [_WIDTH, {**_WIDTH, "regularization": 0.01}],

@@ -15,6 +15,7 @@ from dpskit.baselines._iterative import (
 )
 from dpskit.baselines.sparse_deconv import _published_psf
 from dpskit.exceptions import InvalidParameterError
+from dpskit.preprocessing import fourier_resample
 from dpskit.psf import airy
 
 DATA = np.load(Path(__file__).parents[1] / "data" / "sparse_deconv.npz")
@@ -171,6 +172,34 @@ def test_sharpens_a_bead():
         assert np.sum(sharp > sharp.max() / 2) < 0.5 * np.sum(bead > bead.max() / 2)
 
 
+@pytest.mark.parametrize("variant", ["consistent", "published"])
+@pytest.mark.parametrize("shape", [(24, 25), (2, 16, 17)])
+def test_finer_grid_without_priors_is_the_exact_series(variant, shape, rng):
+    image = 1 + rng.random(shape)
+    options = {"sparsity": 0.0, "fidelity": 1e9, "background": "none"}
+    got = sparse_deconv(
+        image, PSF, deconv="none", variant=variant, amplification=3, **options
+    )
+    fine = np.stack([fourier_resample(f, 3) for f in image.reshape(-1, *shape[-2:])])
+    scale = 1 if variant == "consistent" else image.max() / fine.max()
+    expected = fine.reshape(*shape[:-2], *fine.shape[-2:]) * scale
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+def test_finer_grid_keeps_centre_mean_and_says_its_scale():
+    bead = np.pad(airy(4.0, 25), 4) * 1000
+    method = SparseDeconv(fwhm_px=4.0, background="none", amplification=2)
+    sharp, info = method.transform(bead, return_info=True)
+    y, x = np.indices(sharp.shape)
+    centre = [np.average(axis, weights=sharp) for axis in (y, x)]
+    np.testing.assert_allclose(centre, (np.array(sharp.shape) - 1) / 2, atol=1e-3)
+    assert sharp.mean() == pytest.approx(bead.mean(), rel=1e-5)
+    assert info["pixel_scale"] == 2.0
+    assert info["background"].shape == bead.shape
+    areas = [np.sum(v > v.max() / 2) for v in (bead, sharp)]
+    assert areas[1] < 0.5 * 4 * areas[0]
+
+
 def test_without_priors_it_is_richardson_lucy(rng):
     image = rng.poisson(50.0, (24, 25))
     got = SparseDeconv(
@@ -186,6 +215,7 @@ def test_without_priors_it_is_richardson_lucy(rng):
         ({"fidelity": 0.0}, r"'fidelity' .* \(0, inf\)\. Got 0.0"),
         ({"sparsity": -1.0}, r"'sparsity' .* \[0, inf\)\. Got -1.0"),
         ({"background": "auto"}, r"one of .*'weak'.* Got 'auto'"),
+        ({"amplification": 0}, r"'amplification' .* \[1, inf\)\. Got 0"),
         ({"variant": "fixed"}, r"'consistent', 'published'.* Got 'fixed'"),
     ],
 )
