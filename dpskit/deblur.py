@@ -37,6 +37,7 @@ __all__ = ["DPSDeblur"]
 _DENSE_FILL = 0.35
 _DENSE_SKEWNESS = 0.5
 _HAZE = 0.04
+_APART = -0.12
 
 
 class DPSDeblur(ImageTransformer):
@@ -62,8 +63,8 @@ class DPSDeblur(ImageTransformer):
 default="auto"
         What is taken for background and removed. "auto" removes a pedestal
         that is large beside the signal and the smooth light that the network
-        takes for out of focus, if it is 4 % of the light or more; ``info``
-        says how much that was. Where light
+        takes for out of focus, if it is 4 % of the light or more and lies over
+        the structure, not beside it; ``info`` says how much that was. Where light
         is nearly everywhere (mean above 35 % of the brightest parts, or as
         much dark as bright detail) it is all taken for signal. The other
         methods remove what they name alone.
@@ -306,7 +307,8 @@ default="auto"
         fwhm = self._network_fwhm()
         if self.background == "auto" and not _is_dense(image, fwhm):
             haze = _unexplained(image, sharp, fwhm, 3 * fwhm)
-            if haze.sum() > _HAZE * np.abs(image).sum():
+            large = haze.sum() > _HAZE * np.abs(image).sum()
+            if large and not _stands_apart(haze, sharp, 3 * fwhm):
                 return sharp, haze
         kept = _unexplained(image, sharp, fwhm, 1.5 * fwhm)
         return sharp + kept, np.zeros_like(sharp)
@@ -392,6 +394,18 @@ def _unexplained(
     spectrum -= otf * fft.dctn(sharp, norm="ortho", workers=-1)
     spectrum *= gaussian_otf(k, smooth_px).astype(np.float32)
     return np.maximum(fft.idctn(spectrum, norm="ortho", workers=-1), 0)
+
+
+def _stands_apart(haze: np.ndarray, sharp: np.ndarray, smooth_px: float) -> bool:
+    """Tell whether haze lies where the sharp light does not.
+
+    Light from out of focus lies over the structure in focus, whatever that is
+    (correlation -0.06 and more in simulated haze, 0.4 to 0.9 in real images).
+    A dim ground between bright objects has -0.17 and less.
+    """
+    smooth = gaussian_filter(sharp, smooth_px / np.sqrt(8 * np.log(2)))
+    a, b = haze - haze.mean(), smooth - smooth.mean()
+    return float(np.vdot(a, b)) < _APART * float(np.sqrt(np.vdot(a, a) * np.vdot(b, b)))
 
 
 def _peak_photons(image: np.ndarray, noise: Noise) -> float:

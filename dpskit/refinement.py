@@ -112,10 +112,10 @@ def planned_steps(
     Returns
     -------
     int
-        ``10 (N / 300) c - 3`` for N photons in the brightest pixels, with
-        ``c = (f / 0.15)^-0.3 / (1 + (f / 0.3)^10)`` for a `filling` f, and at
-        most ``7 (M / 300)^0.8 - 2.5`` with ``M = 1 / (0.68 width_error)^2``,
-        from 0 to 85: near the best counts on simulated validation images.
+        ``10 (N / 300)^0.7 / (1 + (f / 0.25)^6) - 5`` for N photons in the
+        brightest pixels and a `filling` f, and at most
+        ``7 (M / 300)^0.8 - 2.5`` with ``M = 1 / (0.68 width_error)^2``, from 0
+        to 85: near the best counts on simulated validation images.
 
     Examples
     --------
@@ -128,10 +128,9 @@ def planned_steps(
     else:
         signal = float(np.quantile(image, 0.999)) + noise.floor / noise.gain
         light = max(signal, 0.0) / noise.gain
-    full = max(filling(image, fwhm_px), 0.01)
-    crowd = (full / 0.15) ** -0.3 / (1 + (full / 0.3) ** 10)
+    crowd = 1 + (filling(image, fwhm_px) / 0.25) ** 6
     trust = 1 / max((0.68 * width_error) ** 2, 1e-9)
-    steps = min(10 * light / 300 * crowd - 3, 7 * (trust / 300) ** 0.8 - 2.5)
+    steps = min(10 * (light / 300) ** 0.7 / crowd - 5, 7 * (trust / 300) ** 0.8 - 2.5)
     return int(np.clip(steps, 0, _CHECKS[-1]))
 
 
