@@ -27,6 +27,9 @@ class Recipe:
         Defaults.
     learning_rate : float
         Default.
+    objective : callable, optional
+        Makes the objective that `dpskit.nn.train` takes, where the name alone
+        is not enough.
     """
 
     prepare: Callable[[argparse.Namespace, int], tuple[Any, Any]]
@@ -34,6 +37,7 @@ class Recipe:
     steps: int
     batch_size: int
     learning_rate: float
+    objective: Callable[[], Any] | None = None
 
 
 def _deblur(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
@@ -79,9 +83,17 @@ def _artifact(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
     return RES_UNET_PRESETS["artifact"], ReconstructionBatches(seed, args.batch_size)
 
 
+def _perceptual() -> Any:
+    """Return L1 and the features of the shipped denoiser's encoder."""
+    from dpskit.nn.losses import encoder_features, perceptual
+    from dpskit.weights import load_network
+
+    return perceptual(encoder_features(load_network("denoiser").features))
+
+
 RECIPES = {
     "deblur": Recipe(_deblur, ("hybrid", "paper"), 20_000, 6, 4e-4),
     "denoiser": Recipe(_denoiser, ("denoising",), 12_000, 8, 1e-3),
-    "artifact": Recipe(_artifact, ("artifact",), 3_000, 4, 1e-3),
+    "artifact": Recipe(_artifact, ("perceptual",), 2_000, 4, 1e-3, _perceptual),
     "sim-unet": Recipe(_sim_unet, ("sim",), 3_000, 4, 1e-3),
 }

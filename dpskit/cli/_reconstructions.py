@@ -29,7 +29,7 @@ class ReconstructionBatches:
         Pictures per batch.
     patch : int, default=96
         Side in pixels, a multiple of 8.
-    n_pictures : int, default=300
+    n_pictures : int, default=200
         Reconstructions in all.
     photons : tuple of two floats, default=(8, 1000)
         Range of the brightest pixel's photons in a raw frame, log-uniform.
@@ -44,7 +44,7 @@ class ReconstructionBatches:
     seed: int = 0
     batch_size: int = 4
     patch: int = 96
-    n_pictures: int = 300
+    n_pictures: int = 200
     photons: tuple[float, float] = (8.0, 1000.0)
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:

@@ -100,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
     data_seed = args.seed if args.data_seed is None else args.data_seed
     config, batches = recipe.prepare(args, data_seed)
     initial = load_network(args.initial).state_dict() if args.initial else None
+    objective = recipe.objective() if recipe.objective else None
     with _progress(options.steps, args.quiet) as report:
         net, history = train(
             config,
@@ -107,10 +108,12 @@ def run(args: argparse.Namespace) -> int:
             options,
             checkpoint=checkpoint,
             initial=initial,
+            objective=objective,
             device=resolve_device(args.device),
             report=report,
         )
     unseen = replace(batches, seed=data_seed + 1_000_003)
+    loss = validate(net, unseen, options, objective=objective)
     card = {
         "name": out.stem,
         "network": args.network,
@@ -119,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         "seed": args.seed,
         "data": {**asdict(batches), "version": __version__},
         "history": {"step": history.step, "loss": history.loss},
-        "scores": {"validation_loss": validate(net, unseen, options)},
+        "scores": {"validation_loss": loss},
         "license": "BSD-3-Clause",
     }
     save_network(net, out, card)

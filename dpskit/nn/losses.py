@@ -18,14 +18,15 @@ from dpskit._utils.params import Options, validate_params
 __all__ = [
     "OBJECTIVES",
     "Blur",
-    "artifact",
     "denoising",
+    "encoder_features",
     "gabor_magnitudes",
     "hessian",
     "hybrid",
     "log_error",
     "noise2noise",
     "paper",
+    "perceptual",
     "sim",
     "ssim",
 ]
@@ -405,45 +406,82 @@ def _gabor_filters() -> Tensor:
     return ((pairs - mean) / window.sum())[:, None]
 
 
-def artifact(
-    x: Tensor,
-    batch: dict[str, Tensor],
-    blur: Callable | None = None,
-    *,
-    perceptual: float = 2.0,
-) -> Tensor:
-    """Return the objective of the network that cleans reconstructions.
-
-    L1 plus `perceptual` times the mean absolute difference of
-    `gabor_magnitudes`, relative to the peak of the truth.
+def perceptual(
+    features: Callable[[Tensor], list[Tensor]], weight: float = 0.25
+) -> Callable[..., Tensor]:
+    """Return the objective of L1 and the difference of features.
 
     Parameters
     ----------
-    x : Tensor of shape (n, height, width)
-        Output of the network.
-    batch : dict of Tensor
-        ``truth`` of shape (n, height, width).
-    blur : None
-        Not used.
-    perceptual : float, default=2
-        Weight of the features.
+    features : callable
+        From images of shape (n, height, width) to features of several scales,
+        as `gabor_magnitudes` or `encoder_features`.
+    weight : float, default=0.25
+        Of the features.
 
     Returns
     -------
-    Tensor
-        Scalar.
+    callable
+        As those of this module: from output, batch with ``truth`` and blur to a
+        scalar. Every difference is relative to the mean magnitude of the truth,
+        or of its features at the scale; images count relative to the peak of
+        the truth.
 
     Examples
     --------
     >>> t = torch.rand(2, 16, 16)
-    >>> float(artifact(t, {"truth": t}))
+    >>> float(perceptual(gabor_magnitudes)(t, {"truth": t}))
     0.0
     """
-    peak = batch["truth"].amax((1, 2), keepdim=True).clamp_min(1e-6)
-    x, truth = x / peak, batch["truth"] / peak
-    pairs = zip(gabor_magnitudes(x), gabor_magnitudes(truth), strict=True)
-    features = sum((a - b).abs().mean() for a, b in pairs)
-    return (x - truth).abs().mean() + perceptual * features
+
+    def objective(
+        x: Tensor, batch: dict[str, Tensor], blur: Callable | None = None
+    ) -> Tensor:
+        peak = batch["truth"].amax((1, 2), keepdim=True).clamp_min(1e-6)
+        x, truth = x / peak, batch["truth"] / peak
+        with torch.no_grad():
+            wanted = features(truth)
+        pairs = zip(features(x), wanted, strict=True)
+        total = sum(_relative(a, b) for a, b in pairs)
+        return _relative(x, truth) + weight * total
+
+    return objective
+
+
+def encoder_features(
+    features: Callable[[Tensor], list[Tensor]], peak: float = 20.0
+) -> Callable[[Tensor], list[Tensor]]:
+    """Return the features that a denoiser's encoder finds in images.
+
+    Parameters
+    ----------
+    features : callable
+        ``ResUNet.features`` of a denoiser, whose weights should be frozen.
+    peak : float, default=20
+        What an image of peak 1 is scaled to, in units of the noise.
+
+    Returns
+    -------
+    callable
+        For `perceptual`.
+
+    Examples
+    --------
+    >>> from dpskit.nn.res_unet import ResUNet
+    >>> net = ResUNet().requires_grad_(False)
+    >>> [f.shape[-1] for f in encoder_features(net.features)(torch.rand(1, 32, 32))]
+    [32, 16, 8, 4]
+    """
+
+    def seen(x: Tensor) -> list[Tensor]:
+        noise, dark = torch.ones_like(x), torch.zeros_like(x)
+        return features(torch.stack([peak * x, noise, dark], dim=1))
+
+    return seen
+
+
+def _relative(x: Tensor, truth: Tensor) -> Tensor:
+    return (x - truth).abs().mean() / truth.abs().mean().clamp_min(1e-9)
 
 
 def noise2noise(
@@ -495,5 +533,5 @@ OBJECTIVES = {
     "denoising": denoising,
     "noise2noise": noise2noise,
     "sim": sim,
-    "artifact": artifact,
+    "perceptual": perceptual(gabor_magnitudes),
 }

@@ -33,6 +33,7 @@ __all__ = ["History", "TrainingOptions", "train", "validate"]
 Config = NetworkConfig | ResUNetConfig
 Network = ResUDBPN | ResUNet
 Batches = Callable[[int], Mapping[str, np.ndarray]]
+Objective = Callable[[Tensor, Mapping[str, Tensor], Blur], Tensor]
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class TrainingOptions:
         Peak rate; rates of 6e-4 and above have killed networks.
     warmup : int, default=500
         Steps of linear warm-up; a cosine to 2 % of the peak follows.
-    objective : {"hybrid", "paper", "denoising", "noise2noise", "sim", "artifact"}, \
+    objective : {"hybrid", "paper", "denoising", "noise2noise", "sim", "perceptual"}, \
 default="hybrid"
         See `dpskit.nn.losses`.
     fwhm_px : float, default=3.5
@@ -142,6 +143,7 @@ def train(
     *,
     checkpoint: str | os.PathLike | None = None,
     initial: Mapping[str, Tensor] | None = None,
+    objective: Objective | None = None,
     device: str = "cpu",
     report: Callable[[int, float], Any] | None = None,
 ) -> tuple[Network, History]:
@@ -163,6 +165,9 @@ def train(
     initial : dict of str to Tensor, optional
         Weights to start from, for the second step of a transfer schedule; a
         network of fewer input channels is given zeros for the new ones.
+    objective : callable, optional
+        From output, batch and blur to the loss, instead of the one that
+        `options` name; see `dpskit.nn.losses.perceptual`.
     device : str, default="cpu"
         A torch device.
     report : callable, optional
@@ -194,6 +199,7 @@ def train(
     path = Path(checkpoint) if checkpoint is not None else None
     if path is not None and path.exists():
         _restore(state, path, device)
+    objective = objective or OBJECTIVES[options.objective]
     blur = Blur(lambda k: airy_otf(k, options.fwhm_px))
     recent: list[tuple[float, float]] = []
     with ThreadPoolExecutor(1) as pool:
@@ -201,7 +207,7 @@ def train(
         while state.step < options.steps:
             batch = ahead.result()
             ahead = pool.submit(batches, state.step + 1)
-            recent.append(_step(state, batch, blur, options, device))
+            recent.append(_step(state, batch, blur, objective, options, device))
             state.step += 1
             if state.step % 50 == 0 or state.step == options.steps:
                 loss = _note(state, recent)
@@ -218,7 +224,11 @@ def train(
 
 
 def validate(
-    net: Network, batches: Batches, options: TrainingOptions, n_batches: int = 16
+    net: Network,
+    batches: Batches,
+    options: TrainingOptions,
+    n_batches: int = 16,
+    objective: Objective | None = None,
 ) -> float:
     """Return the mean loss of a network on pictures it has not seen.
 
@@ -232,6 +242,8 @@ def validate(
         Gives the objective.
     n_batches : int, default=16
         Batches to average over.
+    objective : callable, optional
+        As for `train`.
 
     Returns
     -------
@@ -247,6 +259,7 @@ def validate(
     >>> isinstance(validate(net, lambda step: one, TrainingOptions(), 1), float)
     True
     """
+    objective = objective or OBJECTIVES[options.objective]
     blur = Blur(lambda k: airy_otf(k, options.fwhm_px))
     device = next(net.parameters()).device
     losses = []
@@ -256,7 +269,7 @@ def validate(
                 k: torch.from_numpy(v).to(device) for k, v in batches(step).items()
             }
             output = net(batch["inputs"])[:, 0]
-            losses.append(OBJECTIVES[options.objective](output, batch, blur).item())
+            losses.append(objective(output, batch, blur).item())
     return float(np.mean(losses))
 
 
@@ -291,6 +304,7 @@ def _step(
     state: _State,
     batch: Mapping[str, np.ndarray],
     blur: Blur,
+    objective: Objective,
     options: TrainingOptions,
     device: str,
 ) -> tuple[float, float]:
@@ -303,7 +317,7 @@ def _step(
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half):
         output = state.net(inputs)
     output = output[:, 0].float()
-    loss = OBJECTIVES[options.objective](output, tensors, blur)
+    loss = objective(output, tensors, blur)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(state.net.parameters(), options.clip)

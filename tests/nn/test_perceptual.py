@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from dpskit.nn.losses import artifact, gabor_magnitudes
+from dpskit.nn.losses import encoder_features, gabor_magnitudes, perceptual
+from dpskit.nn.res_unet import ResUNet
 
 
 def _stripes(angle_deg, n=32):
@@ -30,7 +31,16 @@ def test_a_level_is_not_seen_and_a_shift_hardly():
 
 def test_stripes_cost_more_than_a_level_of_the_same_error():
     truth = torch.rand(1, 32, 32, generator=torch.Generator().manual_seed(0))
-    stripes = 0.1 * _stripes(0).sign()
-    batch = {"truth": truth}
-    level = artifact(truth + 0.1, batch)
-    assert artifact(truth + stripes, batch) > 1.2 * level
+    stripes, batch = 0.1 * _stripes(0).sign(), {"truth": truth}
+    objective = perceptual(gabor_magnitudes)
+    assert objective(truth + stripes, batch) > 1.2 * objective(truth + 0.1, batch)
+
+
+def test_any_network_gives_features_and_gradients():
+    net = ResUNet().requires_grad_(False)
+    truth = torch.rand(1, 16, 16)
+    x = (truth + 0.1).requires_grad_()
+    objective = perceptual(encoder_features(net.features))
+    objective(x, {"truth": truth}).backward()
+    assert x.grad.abs().sum() > 0
+    assert all(p.grad is None for p in net.parameters())
