@@ -12,7 +12,7 @@ from . import (
 )
 from .baselines import MSSR, WDIP, RichardsonLucy, SelfDeblur, SparseDeconv, Wiener
 from .deblur import DPSDeblur
-from .denoise import NeuralDenoiser
+from .denoise import NeuralDenoiser, ResUNetSIM
 from .pipeline import DenoiseDPSPipeline
 from .preprocessing import RollingBall, WaveletBackground
 from .psf import Optics
@@ -26,6 +26,7 @@ __all__ = [
     "HessianDenoise",
     "NeuralDenoiser",
     "Optics",
+    "ResUNetSIM",
     "RichardsonLucy",
     "RollingBall",
     "SIMReconstruction",

@@ -1,3 +1,4 @@
 from .neural import NeuralDenoiser
+from .sim_unet import ResUNetSIM
 
-__all__ = ["NeuralDenoiser"]
+__all__ = ["NeuralDenoiser", "ResUNetSIM"]

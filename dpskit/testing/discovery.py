@@ -66,6 +66,7 @@ EXEMPTIONS: dict[str, dict[str, str]] = {
         "check_image_does_something": "it thins lines and loses their intensities",
         "check_image_flux": "the light is not kept, as the method says",
     },
+    "ResUNetSIM": {"*": "nine raw SIM frames, not one image, make an image"},
     "SIMReconstruction": {"*": "raw SIM frames, not one image, make an image"},
     "SelfDeblur": _UNTRAINED,
     "WDIP": _UNTRAINED,
