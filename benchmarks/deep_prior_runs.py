@@ -61,11 +61,11 @@ def advance(
             result = fit.image().astype(np.float64)
             done[fit.steps] = result * (counts.sum() / result.sum())
     seconds = (time.perf_counter() - start) / max(fit.steps - before, 1)
-    part = FOLDER / "part.npz"
+    part = state.with_suffix(".part.npz")
     np.savez(part, **{str(n): image.astype("f4") for n, image in done.items()})
     part.replace(_path(method, name, noise))
-    torch.save(fit.state_dict(), FOLDER / "part.pt")
-    (FOLDER / "part.pt").replace(state)
+    torch.save(fit.state_dict(), state.with_suffix(".part.pt"))
+    state.with_suffix(".part.pt").replace(state)
     print(
         f"{method} {name} noise {noise:g}: {fit.steps}, {seconds:.2f} s per step",
         flush=True,
