@@ -38,6 +38,7 @@ _DENSE_FILL = 0.35
 _DENSE_SKEWNESS = 0.5
 _HAZE = 0.04
 _APART = -0.12
+_ROLL_OFF = 0.25
 
 
 class DPSDeblur(ImageTransformer):
@@ -267,7 +268,8 @@ default="auto"
         kept = max(light - float(np.mean(haze, dtype=np.float64)), 0.0)
         out = done.image
         if self.grid == "input":
-            out = np.maximum(resample_back(out, factor, frame.shape), 0)
+            smooth = _rolled_off(out, factor)
+            out = np.maximum(resample_back(smooth, factor, frame.shape), 0)
         out = out * (kept / max(float(np.mean(out, dtype=np.float64)), 1e-30))
         haze = np.maximum(resample_back(haze, factor, frame.shape), 0)
         total = float(np.mean(unit, dtype=np.float64))
@@ -394,6 +396,21 @@ def _unexplained(
     spectrum -= otf * fft.dctn(sharp, norm="ortho", workers=-1)
     spectrum *= gaussian_otf(k, smooth_px).astype(np.float32)
     return np.maximum(fft.idctn(spectrum, norm="ortho", workers=-1), 0)
+
+
+def _rolled_off(image: np.ndarray, factor: float) -> np.ndarray:
+    """Fade out the upper quarter of the frequencies before going to finer pixels.
+
+    Lines of one pixel would ring along the axes of the finer grid.
+    """
+    if factor >= 1:
+        return image
+    spectrum = fft.dctn(image, norm="ortho", workers=-1)
+    for axis, n in enumerate(image.shape):
+        ramp = np.clip((1 - np.arange(n) / n) / _ROLL_OFF, 0, 1)
+        fade = np.sin(np.pi / 2 * ramp).astype(image.dtype) ** 2
+        spectrum *= np.expand_dims(fade, 1 - axis)
+    return fft.idctn(spectrum, norm="ortho", workers=-1)
 
 
 def _stands_apart(haze: np.ndarray, sharp: np.ndarray, smooth_px: float) -> bool:
