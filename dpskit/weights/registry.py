@@ -133,7 +133,7 @@ def load_network(
     Examples
     --------
     >>> load_network("compact").config.in_channels
-    5
+    9
     """
     path = _find(weights)
     purpose = _purpose(read_card(path))
