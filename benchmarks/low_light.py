@@ -96,25 +96,27 @@ def simulated(quick: bool) -> list[dict]:
     return rows
 
 
-def reblurred(image: np.ndarray, fwhm_px: float) -> np.ndarray:
-    """Return the image as the microscope would see it."""
-    return optical_image(image[None], airy(fwhm_px)[None])
+def explained(run: object, image: np.ndarray, fwhm_px: float) -> np.ndarray:
+    """Return what the microscope would see of a result, its background included."""
+    result, info = run.transform(image, return_info=True)
+    if isinstance(run, NeuralDenoiser):
+        return result
+    return optical_image(result[None], airy(fwhm_px)[None]) + info["background"]
 
 
 def thinned(folder: Path, name: str, fwhm_px: float, share: float) -> dict[str, float]:
     """Return the correlation with photons that the methods have not seen.
 
     The counts are split at random into two images of independent noise, for
-    the methods and for the comparison; deblurred images are blurred again.
+    the methods and for the comparison; deblurred images are blurred again and
+    get their background back.
     """
     counts = imread(folder / f"{name}.tif").data.astype(int)
     seen = np.random.default_rng(SEED).binomial(counts, share)
     rest = gaussian_filter(counts - seen.astype(float), 0.5)
     out = {"raw": pearson(rest, seen)}
     for method, run in methods(fwhm_px).items():
-        image = run.transform(seen.astype(float))
-        image = image if method == "denoised" else reblurred(image, fwhm_px)
-        out[method] = pearson(rest, image)
+        out[method] = pearson(rest, explained(run, seen.astype(float), fwhm_px))
     return out | {"photons": float(np.quantile(seen, 0.999))}
 
 
@@ -149,9 +151,7 @@ def averaged(folder: Path, fwhm_px: float = 3.5, crop: int = 256) -> dict[str, f
 
     out = {"raw": compare(noisy)}
     for method, run in methods(fwhm_px).items():
-        image = run.transform(noisy)
-        image = image if method == "denoised" else reblurred(image, fwhm_px)
-        out[method] = compare(image)
+        out[method] = compare(explained(run, noisy, fwhm_px))
     return out | {"photons": float("nan")}
 
 
