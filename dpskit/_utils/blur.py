@@ -77,6 +77,7 @@ class MirrorBlur:
         else:
             kind = np.result_type(dtype, np.complex64)
             self.transfer = transfer_function(psf, self.grid).astype(kind)
+        self._conjugate = self.transfer.conj()  # once, for every step uses it
         self.workers = workers or (-1 if math.prod(self.grid) >= _MANY_PIXELS else 1)
 
     def enter(self, image: np.ndarray) -> np.ndarray:
@@ -114,7 +115,7 @@ class MirrorBlur:
     def adjoint(self, array: np.ndarray) -> np.ndarray:
         """Return ``H' x``, the correlation with the PSF."""
         coefficients = self.analyse(array)
-        coefficients *= self.transfer.conj()
+        coefficients *= self._conjugate
         return self.synthesise(coefficients)
 
 
