@@ -12,7 +12,7 @@ from . import (
 )
 from .baselines import MSSR, WDIP, RichardsonLucy, SelfDeblur, SparseDeconv, Wiener
 from .deblur import DPSDeblur
-from .denoise import NeuralDenoiser, ResUNetSIM
+from .denoise import ArtifactRemover, NeuralDenoiser, ResUNetSIM
 from .pipeline import DenoiseDPSPipeline
 from .preprocessing import RollingBall, WaveletBackground
 from .psf import Optics
@@ -21,6 +21,7 @@ from .sim import HessianDenoise, SIMReconstruction
 __all__ = [
     "MSSR",
     "WDIP",
+    "ArtifactRemover",
     "DPSDeblur",
     "DenoiseDPSPipeline",
     "HessianDenoise",

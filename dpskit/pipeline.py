@@ -19,7 +19,7 @@ from dpskit._utils.params import Matching, Options
 from dpskit._utils.validation import check_image
 from dpskit.base import ImageTransformer
 from dpskit.deblur import DPSDeblur
-from dpskit.denoise import NeuralDenoiser
+from dpskit.denoise import ArtifactRemover, NeuralDenoiser
 from dpskit.exceptions import InvalidParameterError
 from dpskit.psf import Optics
 
@@ -32,6 +32,7 @@ _ESTIMATOR = Matching(
 _STAGE = [_AUTO, _ESTIMATOR, None]
 _DIM, _DIM_STEPS = 200, 2  # photons below which a denoised image bears few steps
 STRENGTH = 0.6  # of the denoiser, see the Notes
+_BRIGHT = 9 * 150  # photons of all raw frames from which artifacts are few
 _WIENER = 0.7  # after denoising w is smaller
 _LEARN_FROM = 16  # images of a series, so that memory does not grow with it
 
@@ -51,7 +52,7 @@ class DenoiseDPSPipeline(ImageTransformer):
         "auto" is `NeuralDenoiser` of strength 0.6.
     artifact : "auto", estimator or None, default="auto"
         Cleans what a reconstruction leaves; "auto" is `ArtifactRemover` after
-        `sim` and nothing without it.
+        `denoiser` and `sim`, the weaker the more light there is, else nothing.
     background : "auto", estimator or None, default="auto"
         "auto" leaves it to `DPSDeblur`, None keeps all of it; an estimator,
         for example `RollingBall`, removes it before deblurring.
@@ -219,6 +220,9 @@ class DenoiseDPSPipeline(ImageTransformer):
                 stage.fit(image)
             if isinstance(stage, DPSDeblur) and stage.refine == "auto" and light < _DIM:
                 stage = copy.copy(stage).set_params(refine=_DIM_STEPS)
+            if name == "artifact" and _auto(self.artifact):
+                strength = 1 / (1 + (light / _BRIGHT) ** 2)
+                stage = copy.copy(stage).set_params(strength=strength)
             image, info = _apply(stage, image)
             light = _light(info) if name == "denoiser" else light
             yield name, image, info
@@ -251,10 +255,11 @@ class DenoiseDPSPipeline(ImageTransformer):
 
     def _build(self, inputs: np.ndarray) -> Pipeline:
         """Return the stages for such inputs with everything "auto" decided."""
+        cleaned = self.sim is not None and self.denoiser is not None
         auto = {
             "denoiser": lambda: NeuralDenoiser(strength=STRENGTH),
             "sim": self._reconstruction,
-            "artifact": lambda: None,
+            "artifact": lambda: ArtifactRemover() if cleaned else None,
             "background": lambda: None,
             "deblur": self._deblur,
         }

@@ -110,7 +110,7 @@ def test_few_refinement_steps_at_low_light(image):
 def test_raw_frames_become_one_image_each(raw, shape):
     frames = np.broadcast_to(raw.reshape(9, 32, 32), (2, 9, 32, 32))
     frames = frames[: max(1, np.prod(shape) // raw.size)].reshape(shape)
-    pipeline = DenoiseDPSPipeline(OPTICS, sim=Mean(), deblur=SHARP)
+    pipeline = DenoiseDPSPipeline(OPTICS, sim=Mean(), artifact=None, deblur=SHARP)
     result, info = pipeline.transform(frames, return_info=True)
     assert result.shape == (*shape[: 1 if shape[0] == 2 else 0], 64, 64)
     first = info[0] if isinstance(info, list) else info
@@ -151,13 +151,31 @@ def test_reconstruction_is_nearer_to_the_truth_after_denoising():
     structure = er_network((96 * 65, 96 * 65), rng)
     raw = simulate_raw_sim(structure, OPTICS, 40, rng)
     ideal = ideal_sim_image(raw, OPTICS)
-    off = dict.fromkeys(("artifact", "deblur"))
     images = [
-        DenoiseDPSPipeline(OPTICS, sim="auto", denoiser=d, **off).transform(raw.stack())
-        for d in (None, "auto")
+        DenoiseDPSPipeline(OPTICS, sim="auto", **off).transform(raw.stack())
+        for off in (
+            {"denoiser": None, "deblur": None},
+            {"artifact": None, "deblur": None},
+            {"deblur": None},
+        )
     ]
-    alone, denoised = (psnr(ideal, image, match="scale") for image in images)
-    assert denoised > alone + 0.1
+    alone, denoised, clean = (psnr(ideal, image, match="scale") for image in images)
+    assert alone + 0.1 < denoised < clean - 0.5
+
+
+def test_artifacts_are_removed_the_less_the_more_light(bright):
+    off = {"sim": "auto", "deblur": None}
+    pipeline, rng = DenoiseDPSPipeline(OPTICS, **off), np.random.default_rng(0)
+    strengths = []
+    for photons in (30, 200):
+        frames = rng.poisson(bright.mean.reshape(9, 96, 96) * photons / 200)
+        _, info = pipeline.transform(frames, return_info=True)
+        strengths.append(info["artifact"]["strength"])
+    assert strengths[0] > 0.9
+    assert 0.2 < strengths[1] < 0.6
+    assert "artifact" not in DenoiseDPSPipeline(OPTICS, denoiser=None, **off).stages(
+        bright.stack()
+    )
 
 
 def test_a_series_is_fitted_once_and_its_memory_is_flat(raw):

@@ -1,4 +1,5 @@
+from .artifact import ArtifactRemover
 from .neural import NeuralDenoiser
 from .sim_unet import ResUNetSIM
 
-__all__ = ["NeuralDenoiser", "ResUNetSIM"]
+__all__ = ["ArtifactRemover", "NeuralDenoiser", "ResUNetSIM"]
