@@ -17,6 +17,7 @@ from dpskit.cli import (
     denoise,
     info,
     pipeline,
+    sim,
     train,
     weights,
 )
@@ -25,7 +26,7 @@ from dpskit.exceptions import DpskitError, DpskitWarning, InvalidParameterError
 
 __all__ = ["main"]
 
-COMMANDS = (compare, deblur, demo, denoise, info, pipeline, train, weights)
+COMMANDS = (compare, deblur, demo, denoise, info, pipeline, sim, train, weights)
 EPILOG = """\
 exit codes: 0 all went well, 1 a file failed, 2 the command line is wrong
 

@@ -46,16 +46,24 @@ class Spectra:
         weighted = frames.astype(np.float32, copy=False) * window(shape)
         weighted -= weighted.mean() / window(shape).mean() * window(shape)
         half = fft.rfft2(weighted, self.grid, workers=-1)
-        self.noise = self._outside(half.mean(axis=(0, 1)))
+        self.noise, self.beyond = self._outside(half.mean(axis=(0, 1)))
         self.frames = self._centred(half)
         self.mean = self.frames.mean(axis=(0, 1))
 
-    def _outside(self, spectrum: np.ndarray) -> float:
-        """Return the noise power per frequency, read beyond the cutoff."""
+    def _outside(self, spectrum: np.ndarray) -> tuple[float, float]:
+        """Return the noise power per frequency, read beyond the cutoff.
+
+        And the power within 10 % beyond it, relative to the highest
+        frequencies: 1 unless the cutoff is too low.
+        """
         ky, kx = fft.fftfreq(self.grid[0])[:, None], fft.rfftfreq(self.grid[1])
-        beyond = ky**2 + kx**2 > (1.05 * self.cutoff) ** 2
-        power = np.abs(spectrum[beyond]) ** 2
-        return float(np.median(power) / np.log(2)) if power.size else 0.0
+        rho = np.hypot(ky, kx) / self.cutoff
+        power = np.abs(spectrum) ** 2
+        near, far, outside = (
+            np.median(power[inside]) if inside.any() else 0.0
+            for inside in ((rho > 1) & (rho < 1.1), rho > 1.3, rho > 1.05)
+        )
+        return float(outside / np.log(2)), float(near / far) if far > 0 else 1.0
 
     def _centred(self, half: np.ndarray) -> np.ndarray:
         """Return the support from ``rfft2``: the left half is the conjugate."""

@@ -8,7 +8,6 @@ count from 0.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +34,13 @@ MIN_OWN_OTHER = 2.0
 MAX_STEP_ERROR = np.deg2rad(35)
 MIN_MODULATION = 0.1
 MIN_SIDE = 32
+MAX_MODULATION = 1.3  # before noise; an OTF that is a little wrong gives 1.1
 MAX_FREQUENCY = 1.1  # of the cutoff: excitation is not much shorter than emission
+MAX_BEYOND = 1.3  # power outside of the cutoff over noise
+MAX_HALF = 0.14
+FIVE_PHASES = np.deg2rad((72, 144, 144))  # of three out of five phases
+MAX_TURN_ERROR, MAX_LENGTH_RATIO = 15.0, 1.2  # degrees, shortest to longest
+CLEAR_COHERENCE_RATIO = 4.0
 SATURATED = (0.001, 0.02)  # share of pixels to warn of, to refuse
 BLEACHING = 0.2
 DRIFT_PX = 0.5
@@ -58,6 +63,12 @@ class Evidence:
         Cycles per pixel.
     pixel_size_nm : float
         Of the raw frames.
+    half : float
+        Gain at half the wave vectors over that at the wave vectors.
+    beyond : float
+        Power next to the cutoff, outside, over that of the noise.
+    given : bool
+        Whether the user said where the wave vectors are.
     """
 
     carriers: list[Carrier]
@@ -65,6 +76,14 @@ class Evidence:
     ratio: np.ndarray
     cutoff: float
     pixel_size_nm: float
+    half: float
+    beyond: float
+    given: bool
+
+    @property
+    def found(self) -> bool:
+        """Whether every angle has a pattern."""
+        return bool(self.ratio.min() >= MIN_COHERENCE_RATIO)
 
     @property
     def own_other(self) -> float:
@@ -79,14 +98,23 @@ class Evidence:
         others = np.where(np.eye(len(angles), dtype=bool)[:, None], 0, strength)
         return own, np.maximum(others.max(axis=2), 1e-12)
 
-    def strangers(self) -> dict[int, int]:
-        """Return the angle that a frame shows instead of its own, by frame."""
-        own, other = self._own_and_other()
-        n_phases = self.table.shape[1]
-        return {
-            int(a * n_phases + p): int(np.abs(self.table[a, p]).argmax())
-            for a, p in np.argwhere(other > 1.5 * own)
-        }
+    def misplaced(self) -> list[int]:
+        """Return the frames that lie in another angle's place.
+
+        A carrier that is found tells who shows it: as strongly as its own
+        frames do, or hardly although it is its own.
+        """
+        strength = np.abs(self.table)
+        frames = np.arange(strength[..., 0].size).reshape(strength.shape[:2])
+        found: set[int] = set()
+        for angle in np.flatnonzero(self.ratio >= MIN_COHERENCE_RATIO):
+            relative = strength[..., angle] / np.median(strength[angle, :, angle])
+            own = np.zeros(frames.shape, dtype=bool)
+            own[angle] = True
+            missing, strange = own & (relative < 0.4), ~own & (relative > 0.6)
+            if missing.any() and strange.any():
+                found.update(frames[missing | strange].tolist())
+        return sorted(found) if len(found) <= frames.size // 2 else []
 
 
 def warn(sentence: str | None) -> None:
@@ -100,8 +128,8 @@ def check_sampling(cutoff: float, pixel_size_nm: float) -> None:
     if cutoff > 0.525:
         raise ReconstructionError(
             f"SIMReconstruction needs pixels of at most wavelength / (4 NA) = "
-            f"{pixel_size_nm * 0.5 / cutoff:.1f} nm, else the pattern is aliased. Got "
-            f"{pixel_size_nm:g} nm; check na, wavelength_nm and pixel_size_nm."
+            f"{pixel_size_nm * 0.5 / cutoff:.1f} nm, else the pattern is aliased; got "
+            f"{pixel_size_nm:g} nm, check na, wavelength_nm and pixel_size_nm."
         )
 
 
@@ -110,7 +138,7 @@ def check_frames(frames: np.ndarray) -> None:
     if min(frames.shape[2:]) < MIN_SIDE:
         raise ReconstructionError(
             f"SIMReconstruction needs raw frames of {MIN_SIDE} x {MIN_SIDE} pixels or "
-            f"more to find a pattern. Got {frames.shape[2:]}; pass parameters=."
+            f"more to find a pattern; got {frames.shape[2:]}, pass parameters=."
         )
     change = np.ptp(frames, axis=1).max(axis=(1, 2))
     if change.min() <= 1e-6 * max(float(np.ptp(frames)), 1e-300):
@@ -184,15 +212,16 @@ def check_drift(drift: np.ndarray, shape: tuple[int, int]) -> bool:
 
 def order_problem(evidence: Evidence) -> str | None:
     """Say why these cannot be frames of one angle each in this order."""
-    strangers = evidence.strangers()
-    if evidence.own_other < MIN_OWN_OTHER:
+    if evidence.own_other < MIN_OWN_OTHER and evidence.found:
         return (
             "the frames of an angle do not share one pattern: they show their own "
             f"{evidence.own_other:.1f} times as strongly as another angle's"
         )
-    if strangers:
-        frames = ", ".join(f"{f} (shows angle {a})" for f, a in strangers.items())
-        return f"frames are swapped between angles: {frames}"
+    misplaced = evidence.misplaced()
+    if misplaced:
+        return f"frames {_listed(misplaced)} are swapped between angles"
+    if not evidence.found:
+        return None
     twins = _twins(evidence)
     if twins:
         return f"angles {twins[0]} and {twins[1]} have the same wave vector"
@@ -203,6 +232,11 @@ def order_problem(evidence: Evidence) -> str | None:
             f"vector (mirror ratio {max(mirror):.2f}), so its phases do not step"
         )
     return None
+
+
+def _listed(numbers: list[int]) -> str:
+    *head, last = map(str, numbers)
+    return f"{', '.join(head)} and {last}" if head else last
 
 
 def _twins(evidence: Evidence) -> tuple[int, int] | None:
@@ -217,42 +251,113 @@ def _twins(evidence: Evidence) -> tuple[int, int] | None:
 
 def pattern_problem(evidence: Evidence) -> str | None:
     """Say why no pattern can be trusted, with what to do."""
-    return next(_pattern_problems(evidence), None)
+    sentences = (check(evidence) for check in _PATTERN_CHECKS)
+    return next((s for s in sentences if s), None)
 
 
-def _pattern_problems(evidence: Evidence) -> Iterator[str]:
+def _no_pattern(evidence: Evidence) -> str | None:
     angle = int(evidence.ratio.argmin())
-    least = float(evidence.ratio[angle])
-    if least < MIN_COHERENCE_RATIO:
-        yield (
-            f"No pattern was found in angle {angle}: its bands are {least:.1f} times "
-            f"as coherent as chance and {MIN_COHERENCE_RATIO} is needed; record with "
-            "more light or contrast, check na, wavelength_nm and pixel_size_nm, or "
-            "pass parameters= of another recording where the sample hides the pattern."
-        )
-    length = [float(np.linalg.norm(c.p)) for c in evidence.carriers]
-    if max(length) > MAX_FREQUENCY * evidence.cutoff:
-        period = evidence.pixel_size_nm / max(length)
-        limit = evidence.pixel_size_nm / (MAX_FREQUENCY * evidence.cutoff)
-        yield (
-            f"The pattern found has a period of {period:.0f} nm, but these optics make "
-            f"{limit:.0f} nm or more; check na, wavelength_nm and pixel_size_nm, or "
-            "pass parameters= where the sample itself is periodic."
-        )
+    if evidence.found:
+        return None
+    return (
+        f"No pattern was found in angle {angle}: its bands are "
+        f"{evidence.ratio[angle]:.1f} times as coherent as chance and "
+        f"{MIN_COHERENCE_RATIO} is needed; record with more light or contrast, check "
+        "na, wavelength_nm and pixel_size_nm, or pass parameters= of another "
+        "recording where the sample hides the pattern."
+    )
+
+
+def _too_fine(evidence: Evidence) -> str | None:
+    """Say that the pattern is finer than the optics can make."""
+    length = max(np.linalg.norm(c.p) for c in evidence.carriers)
+    if length <= MAX_FREQUENCY * evidence.cutoff or evidence.beyond < MAX_BEYOND:
+        return None
+    return (
+        f"The pattern has a period of {evidence.pixel_size_nm / length:.0f} nm and the "
+        "frames hold light beyond the cutoff of these optics; check na, wavelength_nm "
+        "and pixel_size_nm."
+    )
+
+
+def _unequal_steps(evidence: Evidence) -> str | None:
     for angle, carrier in enumerate(evidence.carriers):
-        error = np.abs(step_errors(carrier.phases)).max()
         own = evidence.table[angle, :, angle]
-        measured = np.abs(step_errors(np.angle(own))).max()
+        errors = [step_errors(phases) for phases in (carrier.phases, np.angle(own))]
         allowed = MAX_STEP_ERROR + 4 * carrier.phase_error * np.sqrt(len(own))
-        if max(error, measured) > allowed:
+        if np.abs(errors).max() > allowed:
             steps = np.rad2deg(np.angle(np.roll(own, -1) / own)) % 360
-            yield (
+            return (
                 f"The phases of angle {angle} step by "
                 f"{', '.join(f'{s:.0f}' for s in steps)} degrees instead of "
                 f"{360 / len(own):.0f}: the sample or the stage moves from frame to "
-                "frame, or it is another kind of SIM; record faster, or check "
-                "n_phases."
+                "frame, or it is another kind of SIM; record faster, or check n_phases."
             )
+    return None
+
+
+def _two_orders(evidence: Evidence) -> str | None:
+    """Say that it is 3D-SIM: a second pattern, or steps of 5 phases in weak ones."""
+    if evidence.half < MAX_HALF and not _five_phases(evidence):
+        return None
+    return (
+        "The frames also show a pattern of twice the period or steps of 72 degrees, "
+        "as 3D-SIM does with 5 phases; this method reconstructs 2D-SIM with one "
+        "sinusoidal pattern per angle."
+    )
+
+
+def _five_phases(evidence: Evidence) -> bool:
+    angles, n_phases = np.arange(len(evidence.carriers)), evidence.table.shape[1]
+    if n_phases != 3 or evidence.ratio.min() >= CLEAR_COHERENCE_RATIO:
+        return False
+    phases = np.sort(np.angle(evidence.table[angles, :, angles]), axis=1)
+    gaps = np.diff(phases, axis=1, append=phases[:, :1] + 2 * np.pi)
+    return bool(np.abs(np.sort(gaps, axis=1) - FIVE_PHASES).max() < np.deg2rad(15))
+
+
+def _too_deep(evidence: Evidence) -> str | None:
+    for angle, carrier in enumerate(evidence.carriers):
+        depth = 2 * carrier.gain
+        if depth > MAX_MODULATION + 4 * depth * carrier.phase_error:
+            return (
+                f"The modulation of angle {angle} is {depth:.2f}, which no light has; "
+                "check na and wavelength_nm, and that it is 2D-SIM with one sinusoidal "
+                "pattern per angle."
+            )
+    return None
+
+
+def _irregular(evidence: Evidence) -> str | None:
+    """Say that the patterns are not evenly turned, so that the sample made them."""
+    p = np.array([c.p for c in evidence.carriers])
+    degrees = np.sort(np.rad2deg(np.arctan2(p[:, 0], p[:, 1])) % 180)
+    turns = np.diff(degrees, append=degrees[0] + 180)
+    length = np.hypot(*p.T)
+    even = np.abs(turns - 180 / len(p)).max() < MAX_TURN_ERROR
+    alike = length.max() < MAX_LENGTH_RATIO * length.min()
+    if (even and alike) or evidence.given:
+        return None
+    return (
+        f"The patterns cannot be observed: those found are {_rounded(turns)} degrees "
+        f"apart with periods of {_rounded(evidence.pixel_size_nm / length)} nm, as "
+        "weak light or a periodic sample make them; record with more light, pass "
+        "parameters= of another recording or, if they are right, wave_vectors_per_um=."
+    )
+
+
+def _rounded(values: np.ndarray) -> str:
+    return ", ".join(f"{v:.0f}" for v in values)
+
+
+_PATTERN_CHECKS = (
+    _no_pattern,
+    _too_fine,
+    _two_orders,
+    _unequal_steps,
+    _irregular,
+    _too_deep,
+)
 
 
 def step_errors(phases: np.ndarray) -> np.ndarray:
@@ -271,6 +376,13 @@ def warn_of_pattern(evidence: Evidence) -> None:
             f"The pattern of angle {int(depth.argmin())} has a modulation of "
             f"{depth.min():.2f} only; check polarisation, focus and background, the "
             "image gains little over wide-field."
+        )
+    length = max(float(np.linalg.norm(c.p)) for c in evidence.carriers)
+    if length > MAX_FREQUENCY * evidence.cutoff:
+        warn(
+            f"The pattern's frequency is {length / evidence.cutoff:.2f} times the "
+            "detection cutoff, more than one objective makes; check na, wavelength_nm "
+            "and pixel_size_nm."
         )
     if depth.max() > 1.1:
         warn(

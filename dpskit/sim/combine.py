@@ -38,7 +38,11 @@ class Pattern:
 
 
 def combine(
-    frames: np.ndarray, otf: DetectionOTF, pattern: Pattern, wiener: float
+    frames: np.ndarray,
+    otf: DetectionOTF,
+    pattern: Pattern,
+    wiener: float,
+    notched: DetectionOTF | None = None,
 ) -> np.ndarray:
     """Return the least-squares image of all bands, regularised.
 
@@ -47,11 +51,13 @@ def combine(
     frames : ndarray of shape (angles, phases, height, width)
         Of equal brightness, the sample at one place.
     otf : DetectionOTF
-        Of the detection, also notched.
+        Of the detection.
     pattern : Pattern
         Of the illumination.
     wiener : float
         The w of ``S apo / (Den / angles + w^2)``.
+    notched : DetectionOTF, optional
+        With what the bands enter S instead of `otf`.
 
     Returns
     -------
@@ -62,7 +68,7 @@ def combine(
     grid = tuple(fft.next_fast_len(n + 2 * _MARGIN, real=True) for n in size)
     fine = tuple(2 * n for n in grid)
     padded, start = pad_mirror(frames, grid)
-    transfer = otf(_squared(grid))
+    transfer = (notched or otf)(_squared(grid))
     total = 0.0
     for angle, phases in enumerate(pattern.phases):
         row = separation(np.array(phases))[1].astype(np.complex64)
@@ -145,5 +151,5 @@ def _filter(
     reach = otf.cutoff + np.hypot(*np.transpose(pattern.wave_vectors)).mean()
     apodisation = airy_otf(np.sqrt(ky**2 + kx**2), AIRY_CUTOFF / reach)
     w2 = np.float32(wiener**2)
-    mean = (1 + w2) / len(pattern.gains)
+    mean = (1 + w2 / power[0, 0]) / len(pattern.gains)
     return (mean * apodisation / (power + w2)).astype(np.float32)

@@ -323,15 +323,19 @@ def frame_table(
     """Return the complex gain of every frame's pattern at every carrier.
 
     The mean of all frames is the reference, so that their order does not
-    matter. Frames are correlated with what band 0 looks like when it is moved
-    by p: ``c_n = sum conj(A) B_n``, with the filters moved onto the reference.
+    matter. Of a frame the mean of the other angles is taken off first, which
+    holds no pattern of its own angle. What is left is correlated with band 0
+    moved by p: ``c_n = sum conj(A) B_n``, the filters moved onto the reference.
 
     Returns
     -------
     ndarray of complex, shape (angles, phases, carriers)
     """
-    others = spectra.frames - spectra.mean
-    table = np.empty((*others.shape[:2], len(carriers)), dtype=complex)
+    n = len(spectra.frames)
+    means = spectra.frames.mean(axis=1, keepdims=True)
+    others = (n * spectra.mean - means) / (n - 1) if n > 1 else means
+    stripes = spectra.frames - others
+    table = np.empty((*stripes.shape[:2], len(carriers)), dtype=complex)
     for j, c in enumerate(carriers):
         hole = _HOLE * np.linalg.norm(c.p)
         weight = spectra.weight(otf, c.p, hole)
@@ -339,6 +343,6 @@ def frame_table(
         moved = spectra.shifted(a, -c.p) * spectra.weight(otf, -c.p, hole)
         energy = np.vdot(a, a).real
         clean = energy - spectra.noise * np.vdot(weight, weight)
-        cross = np.tensordot(others, moved.conj(), axes=((2, 3), (0, 1)))
+        cross = np.tensordot(stripes, moved.conj(), axes=((2, 3), (0, 1)))
         table[:, :, j] = cross / max(clean, 1e-3 * energy, 1e-300)
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -29,7 +30,7 @@ _RULES: dict[str, list[Any]] = {
     "notch_fwhm_per_um": [Interval(Real, 0, np.inf, closed="neither")],
     "correct_drift": [bool],
 }
-_WIENER = (0.01, 0.5)
+_STRENGTH, _WIENER = 0.55, (0.01, 0.5)  # w is this over sqrt(photons), within
 
 
 def sim_reconstruction(
@@ -113,12 +114,13 @@ class SIMReconstruction(ImageTransformer):
         which the bands agree.
     wiener : "auto" or float, default="auto"
         Regularisation w, positive: 0.02 for bright frames, 0.1 for dim ones.
-        "auto" is ``0.7 / sqrt(photons)`` of the frames' brightest parts.
+        "auto" is ``0.55 / sqrt(photons)``, photons in the brightest parts of a
+        frame as its noise tells them.
     otf : array-like of shape (n, 2), optional
         Measured OTF instead: frequency in cycles per um and modulus.
     notch : float, default=0.0
         Strength, in [0, 1), of the suppression around the centre of each band,
-        against out-of-focus light. The mean is then not kept.
+        against out-of-focus light: it takes as much of the mean.
     notch_fwhm_per_um : float, default=1.2
         Its width in cycles per um.
     wave_vectors_per_um : array-like of shape (angles, 2), optional
@@ -190,6 +192,10 @@ class SIMReconstruction(ImageTransformer):
         "n_phases": [Interval(Integral, 3, np.inf)],
         "order": [Options(("pa", "ap", "mosaic", "auto"))],
         "otf_damping": [Options(("auto",)), Interval(Real, 0, 1, closed="right")],
+        "otf": [
+            Matching("an array of shape (n, 2)", lambda v: np.shape(v)[1:] == (2,)),
+            None,
+        ],
         "wave_vectors_per_um": [
             Matching("an array of shape (angles, 2)", lambda v: np.ndim(v) == 2),
             None,
@@ -332,16 +338,11 @@ class SIMReconstruction(ImageTransformer):
         return otf, pixel
 
     def _transfer(self, known: SIMParameters) -> DetectionOTF:
-        """Return the OTF of known parameters, notched."""
-        pixel = known.pixel_size_nm / 1000
+        """Return the OTF of known parameters."""
         if self.otf is not None:
-            otf = measured_detection(self.otf, known.pixel_size_nm)
-        else:
-            otf = airy_detection(known.cutoff_per_um * pixel)
-            otf = otf.damped(known.otf_damping or 1.0)
-        if self.notch:
-            otf = otf.notched(self.notch, self.notch_fwhm_per_um * pixel)
-        return otf
+            return measured_detection(self.otf, known.pixel_size_nm)
+        cutoff = known.cutoff_per_um * known.pixel_size_nm / 1000
+        return _damped_detection(cutoff, known.otf_damping or 1.0)
 
     def _reconstruct(self, frames: np.ndarray, order: str) -> tuple[np.ndarray, dict]:
         check_saturation(frames)
@@ -356,8 +357,11 @@ class SIMReconstruction(ImageTransformer):
         photons = photons_in(prepared.frames, otf.cutoff)
         wiener = self.wiener
         if wiener == "auto":
-            wiener = float(np.clip(0.7 / np.sqrt(photons), *_WIENER))
-        image = combine(prepared.frames, otf, _pattern(known), wiener)
+            wiener = _STRENGTH / np.sqrt(max(photons, 1e-6))
+            wiener = float(np.clip(wiener, *_WIENER))
+        width = self.notch_fwhm_per_um * known.pixel_size_nm / 1000
+        notched = otf.notched(self.notch, width) if self.notch else None
+        image = combine(prepared.frames, otf, _pattern(known), wiener, notched)
         info = {
             "parameters": known,
             "wiener": wiener,
@@ -367,6 +371,12 @@ class SIMReconstruction(ImageTransformer):
             "pixel_scale": 2.0,
         }
         return image * scale, info
+
+
+@lru_cache(maxsize=4)
+def _damped_detection(cutoff: float, damping: float) -> DetectionOTF:
+    """Return one object for one OTF, with which the filter can be kept too."""
+    return airy_detection(cutoff).damped(damping)
 
 
 def _unit(frames: np.ndarray) -> tuple[np.ndarray, float]:

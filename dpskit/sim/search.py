@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from dpskit.sim._spectra import Spectra
 from dpskit.sim.checks import (
     DRIFT_PX,
     MAX_DRIFT,
-    MIN_COHERENCE_RATIO,
     Evidence,
     check_brightness,
     check_drift,
@@ -126,11 +125,9 @@ class Search:
     def _problem(self, evidence: Evidence) -> tuple[str | None, str]:
         """Return the sentence of what is wrong, and what is wrong with the order."""
         wrong_order = order_problem(evidence)
-        pattern = pattern_problem(evidence)
-        weak = evidence.ratio.min() < MIN_COHERENCE_RATIO
-        if wrong_order and not weak:
+        if wrong_order:
             return _explain_order(wrong_order), wrong_order
-        return pattern, wrong_order or "no pattern is coherent"
+        return pattern_problem(evidence), "no pattern is coherent"
 
     def _alternative(self, frames: np.ndarray) -> tuple | None:
         prepared = prepare(frames, self.otf.cutoff, self.correct_drift)
@@ -165,7 +162,16 @@ class Search:
             _measured_steps(spectra, otf, angle, c, table[angle, :, angle])
             for angle, c in enumerate(carriers)
         ]
-        evidence = Evidence(carriers, table, ratio, self.otf.cutoff, self.pixel_size_nm)
+        evidence = Evidence(
+            carriers,
+            table,
+            ratio,
+            self.otf.cutoff,
+            self.pixel_size_nm,
+            half=_half_frequency(spectra, otf, carriers, table),
+            beyond=spectra.beyond,
+            given=self.start is not None,
+        )
         return evidence, damping
 
     def _parameters(
@@ -189,6 +195,17 @@ class Search:
             mirror_ratio=_row([c.mirror for c in carriers]),
             own_other_ratio=evidence.own_other,
         )
+
+
+def _half_frequency(
+    spectra: Spectra, otf: DetectionOTF, carriers: list[Carrier], table: np.ndarray
+) -> float:
+    """Return the gain at half the wave vectors, relative to the gain there."""
+    halved = frame_table(spectra, otf, [replace(c, p=c.p / 2) for c in carriers])
+    angles = np.arange(len(carriers))
+    gains = (np.abs(t[angles, :, angles]) for t in (halved, table))
+    weak, own = (np.median(gain, axis=1) for gain in gains)
+    return float(np.median(weak / np.maximum(own, 1e-12)))
 
 
 def _measured_steps(
