@@ -6,8 +6,8 @@ From the same noisy raw frames (3 angles x 3 phases, modulation 0.85 / 0.70 / 0.
 at 0.88 of the cutoff, 65 nm pixels, 1.5 e- of read noise): conventional SIM
 (told nothing but the optics), SIM of denoised frames, the same with artifacts
 removed as `DenoiseDPSPipeline` does it, and Res-UNET-SIM, one network from frames
-to image; then DPS after each. The sample is a slide of pairs of lines (90 to 170 nm apart)
-and rings (110 to 220 nm in diameter), and a network of tubules that no
+to image; then DPS after each. The sample is a slide of pairs of lines (90 to
+170 nm apart) and rings (110 to 220 nm in diameter), and a network of tubules that no
 training has seen. PSNR in dB after least-squares scaling, with truth and
 estimate both blurred by 0.6 times the width of the SIM PSF (101 nm). A pair
 is separated when the middle is 20 % darker than its darker line, a ring when
