@@ -47,16 +47,17 @@ def arrange(X: np.ndarray, n_angles: int, n_phases: int, order: str) -> np.ndarr
 def _advice(found: int, n: int) -> str:
     if found == 1:
         return "Give order='mosaic' if one image holds all frames as tiles."
-    other = _GEOMETRIES.get(found, "Other geometries, as 3D-SIM,")
-    other += ", which this method does" if found in _GEOMETRIES else " are"
     if found in _GEOMETRIES:
-        return f"{other} not reconstruct; else give n_angles and n_phases."
+        return (
+            f"{_GEOMETRIES[found]}, which this method does not reconstruct; else give "
+            "n_angles and n_phases."
+        )
     if found % n == 0:
         return (
-            f"Reshape a series to ({found // n}, {n}, height, width); {other.lower()} "
-            "not reconstructed."
+            f"Reshape a series to ({found // n}, {n}, height, width); other geometries, "
+            "as 3D-SIM, are not reconstructed."
         )
-    return f"Give n_angles and n_phases; {other.lower()} not reconstructed."
+    return "Give n_angles and n_phases; other geometries, as 3D-SIM, are not reconstructed."
 
 
 def _tiles(X: np.ndarray, n_angles: int, n_phases: int) -> np.ndarray:
