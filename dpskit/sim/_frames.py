@@ -52,12 +52,10 @@ def _advice(found: int, n: int) -> str:
             f"{_GEOMETRIES[found]}, which this method does not reconstruct; else give "
             "n_angles and n_phases."
         )
+    hint = "Give n_angles and n_phases"
     if found % n == 0:
-        return (
-            f"Reshape a series to ({found // n}, {n}, height, width); other geometries, "
-            "as 3D-SIM, are not reconstructed."
-        )
-    return "Give n_angles and n_phases; other geometries, as 3D-SIM, are not reconstructed."
+        hint = f"Reshape a series to ({found // n}, {n}, height, width)"
+    return f"{hint}; other geometries, as 3D-SIM, are not reconstructed."
 
 
 def _tiles(X: np.ndarray, n_angles: int, n_phases: int) -> np.ndarray:
