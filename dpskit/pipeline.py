@@ -182,7 +182,7 @@ class DenoiseDPSPipeline(ImageTransformer):
             for name, image, decided in self._run(one):  # noqa: B007
                 info[name] = decided
             images.append(image.astype(inputs.dtype, copy=False))
-            infos.append(_summary(info))
+            infos += [_summary(info)] if return_info else []
         image = self._stacked(images, lead)
         return (image, infos if lead else infos[0]) if return_info else image
 
