@@ -4,8 +4,8 @@
 
 Every fit is brought to 250 steps before any goes to 500, then 1,000, then
 2,000; estimates and the state of the fit go to ``runs/standard_images/``,
-which git ignores. The convolutions are in bfloat16, which is 1.6 times
-faster on a CPU and ends within 0.3 dB of float32 (docs/deep_prior.md).
+which git ignores. The convolutions are in bfloat16, which is faster on a CPU
+that knows it (docs/speed.md).
 """
 
 from __future__ import annotations
