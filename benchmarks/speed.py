@@ -138,7 +138,7 @@ def decorrelation_case(image: np.ndarray) -> Case:
         "definition); ImDecorr's 15 values are met to 1e-6 (verification.md)",
         **times,
         "wanted": 10,
-        "bound": "memory: one FFT, then sums along the sorted radius",
+        "bound": "memory: one sort of the radii, one FFT, then sums along the sorted radius",
     }
 
 
@@ -220,7 +220,7 @@ def frc_case(image: np.ndarray) -> Case:
         "equal": f"{found['own']:.5f} px, theirs {found['peer']:.5f} px, their axis; "
         "1024 x 1024 takes NanoPyx minutes: each doubling costs it 8 times as much",
         **times,
-        "bound": "memory: samples gathered along the rings",
+        "bound": "arithmetic: bilinear samples along the rings",
     }
 
 
@@ -250,7 +250,7 @@ def error_map_case(image: np.ndarray) -> Case:
         "peer": "NanoPyx 2.1.5",
         "equal": f"RSE {a:.4f}, RSP {b:.5f}; theirs {c:.4f}, {d:.5f}",
         **times,
-        "bound": "memory: one pass per trial width over a cosine transform",
+        "bound": "memory: some 25 trial widths, each a pass over the cosine coefficients",
     }
 
 
