@@ -138,7 +138,8 @@ def decorrelation_case(image: np.ndarray) -> Case:
         "definition); ImDecorr's 15 values are met to 1e-6 (verification.md)",
         **times,
         "wanted": 10,
-        "bound": "memory: one sort of the radii, one FFT, then sums along the sorted radius",
+        "bound": "memory: one sort of the radii, one FFT, then sums along the "
+        "sorted radius",
     }
 
 
@@ -250,7 +251,8 @@ def error_map_case(image: np.ndarray) -> Case:
         "peer": "NanoPyx 2.1.5",
         "equal": f"RSE {a:.4f}, RSP {b:.5f}; theirs {c:.4f}, {d:.5f}",
         **times,
-        "bound": "memory: some 25 trial widths, each a pass over the cosine coefficients",
+        "bound": "memory: some 25 trial widths, each a pass over the cosine "
+        "coefficients",
     }
 
 
