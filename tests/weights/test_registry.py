@@ -57,7 +57,7 @@ def test_truncated_file_is_one_sentence(saved, keep):
 
 
 def test_unknown_weights_name_the_known():
-    with pytest.raises(WeightsError, match=r"\['compact'.*Got 'huge' instead"):
+    with pytest.raises(WeightsError, match=r"'compact'.*Got 'huge' instead"):
         load_network("huge")
 
 
