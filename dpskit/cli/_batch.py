@@ -13,7 +13,15 @@ from typing import Any
 from dpskit.cli._files import Job
 from dpskit.exceptions import DpskitError
 
-__all__ = ["add_files", "add_inputs", "decided", "read", "run_jobs", "write"]
+__all__ = [
+    "add_files",
+    "add_inputs",
+    "chosen",
+    "decided",
+    "read",
+    "run_jobs",
+    "write",
+]
 
 # What one file may raise; the batch goes on.
 FAILURES = (DpskitError, OSError, MemoryError, RuntimeError, ValueError)
@@ -99,6 +107,12 @@ def write(job: Job, args: argparse.Namespace, image: Any) -> None:
 
     job.target.parent.mkdir(parents=True, exist_ok=True)
     imwrite(job.target, image, overwrite=args.overwrite)
+
+
+def chosen(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return those of these options that were given."""
+    options = {name: getattr(args, name) for name in names}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def decided(info: dict | list[dict]) -> list[dict]:

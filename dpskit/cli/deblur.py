@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from dpskit.cli._batch import add_files, add_inputs, decided, read, run_jobs, write
+from dpskit.cli._batch import (
+    add_files,
+    add_inputs,
+    chosen,
+    decided,
+    read,
+    run_jobs,
+    write,
+)
 from dpskit.cli._files import Job, UsageError, find_images, plan
 from dpskit.cli._optics import add_optics, check_optics, width_parameters
 from dpskit.exceptions import WeightsError
@@ -83,8 +91,7 @@ def _check_method(args: argparse.Namespace) -> None:
 
 def _method(args: argparse.Namespace) -> dict[str, Any]:
     names = ("weights", "background", "refine", "grid", "tile_size", "device")
-    given = {name: getattr(args, name) for name in names}
-    return {name: value for name, value in given.items() if value is not None}
+    return chosen(args, *names)
 
 
 def _deblur(job: Job, args: argparse.Namespace) -> str:

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from dpskit.cli._batch import add_files, add_inputs, decided, read, run_jobs, write
+from dpskit.cli._batch import (
+    add_files,
+    add_inputs,
+    chosen,
+    decided,
+    read,
+    run_jobs,
+    write,
+)
 from dpskit.cli._files import Job, UsageError, find_images, plan
 from dpskit.exceptions import WeightsError
 
@@ -63,9 +71,7 @@ def camera(args: argparse.Namespace) -> dict[str, float]:
     UsageError
         If there is no gain beside offset or read noise.
     """
-    names = ("gain", "offset", "read_noise")
-    given = {name: getattr(args, name) for name in names}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = chosen(args, "gain", "offset", "read_noise")
     if given and "gain" not in given:
         raise UsageError("--offset and --read-noise need --gain.")
     return given
@@ -95,9 +101,7 @@ def _build(args: argparse.Namespace) -> Any:
 
     if args.learn and args.weights:
         raise UsageError("--learn starts from the shipped weights; drop --weights.")
-    names = ("weights", "tile_size", "device")
-    given = {name: getattr(args, name) for name in names}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = chosen(args, "weights", "tile_size", "device")
     given |= {"weights": None} if args.learn else {}
     return NeuralDenoiser(**given, **camera(args), verbose=not args.quiet)
 

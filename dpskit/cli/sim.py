@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from dpskit.cli._batch import add_files, add_inputs, read, run_jobs, write
+from dpskit.cli._batch import add_files, add_inputs, chosen, read, run_jobs, write
 from dpskit.cli._files import Job, UsageError, find_images, plan
 from dpskit.exceptions import InvalidParameterError
 
@@ -55,8 +55,11 @@ def _add_optics(parser: argparse.ArgumentParser) -> None:
 
 def _add_frames(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("frames and method")
-    group.add_argument("--angles", type=int, metavar="N", help="directions; default: 3")
-    group.add_argument("--phases", type=int, metavar="N", help="of each; default: 3")
+    count = {"type": int, "metavar": "N"}
+    group.add_argument(
+        "--angles", dest="n_angles", help="directions; default: 3", **count
+    )
+    group.add_argument("--phases", dest="n_phases", help="of each; default: 3", **count)
     group.add_argument(
         "--order",
         choices=("pa", "ap", "mosaic", "auto"),
@@ -102,10 +105,8 @@ def _build(args: argparse.Namespace, pixel_size_nm: float | None) -> Any:
     from dpskit import Optics, SIMReconstruction
     from dpskit.sim import SIMParameters
 
-    names = {"n_angles": "angles", "n_phases": "phases"}
-    names |= {n: n for n in ("order", "otf_damping", "wiener", "notch")}
-    given = {name: getattr(args, option) for name, option in names.items()}
-    given = {name: value for name, value in given.items() if value is not None}
+    names = ("n_angles", "n_phases", "order", "otf_damping", "wiener", "notch")
+    given = chosen(args, *names)
     if args.parameters:
         known = SIMParameters.from_json(Path(args.parameters).read_text("utf-8"))
         return SIMReconstruction(parameters=known, **given)
