@@ -9,7 +9,12 @@ import numpy as np
 
 from dpskit._utils.params import Interval
 from dpskit.base import ImageTransformer
-from dpskit.denoise.neural import WEIGHTS_RULE, apply_network, keep_sum
+from dpskit.denoise.neural import (
+    WEIGHTS_RULE,
+    apply_network,
+    keep_sum,
+    network_on,
+)
 
 __all__ = ["ArtifactRemover"]
 
@@ -86,11 +91,7 @@ class ArtifactRemover(ImageTransformer):
         self.verbose = verbose
 
     def _transform_frame(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
-        from dpskit.nn import resolve_device
-        from dpskit.weights import load_network
-
-        device = str(resolve_device(self.device))
-        net = load_network(self.weights, device, network="artifact")
+        net = network_on(self.device, self.weights, "artifact")
         dark = float(np.quantile(frame, 0.02))
         scale = float(np.abs(frame - dark).max()) or 1.0
         channels = ((frame - dark) / scale)[None].astype(np.float32)

@@ -207,13 +207,11 @@ class NeuralDenoiser(ImageTransformer):
         return out * scale, info
 
     def _network(self) -> Any:
-        from dpskit.nn import resolve_device
-        from dpskit.weights import load_network
-
-        device = str(resolve_device(self.device))
         if self.weights is None:
-            return self.network_.to(device)
-        return load_network(self.weights, device, network="denoiser")
+            from dpskit.nn import resolve_device
+
+            return self.network_.to(resolve_device(self.device))
+        return network_on(self.device, self.weights, "denoiser")
 
     def _train(self, X: np.ndarray, targets: np.ndarray | None) -> Any:
         """Return the shipped network after more training on these images."""
@@ -270,6 +268,14 @@ def _photons(frame: np.ndarray, camera: Noise) -> float:
         return float("nan")
     bright = float(np.quantile(frame, 0.999))
     return bright / camera.gain + min(camera.floor / camera.gain**2, 0.0)
+
+
+def network_on(device: str, weights: Any, trained_for: str) -> Any:
+    """Return a network of stored weights on the device that the user means."""
+    from dpskit.nn import resolve_device
+    from dpskit.weights import load_network
+
+    return load_network(weights, str(resolve_device(device)), network=trained_for)
 
 
 def apply_network(
