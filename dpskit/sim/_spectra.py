@@ -43,8 +43,9 @@ class Spectra:
         self.work = tuple(
             fft.next_fast_len(int(np.ceil(_EXTENT * cutoff * n)) + 2) for n in self.grid
         )
-        weighted = frames.astype(np.float32, copy=False) * window(shape)
-        weighted -= weighted.mean() / window(shape).mean() * window(shape)
+        weight = window(shape)
+        weighted = frames.astype(np.float32, copy=False) * weight
+        weighted -= weighted.mean() / weight.mean() * weight
         half = fft.rfft2(weighted, self.grid, workers=-1)
         self.noise, self.beyond = self._outside(half.mean(axis=(0, 1)))
         self.frames = self._centred(half)
