@@ -14,8 +14,8 @@ import numpy as np
 from scipy import fft
 from scipy.ndimage import gaussian_filter
 
-from dpskit._utils.transfer import airy_otf
-from dpskit.preprocessing.noise import cosine_radius, estimate_noise
+from dpskit._utils.transfer import airy_otf, cosine_radius
+from dpskit.preprocessing.noise import estimate_noise
 from dpskit.preprocessing.psf_choice import Width
 
 __all__ = ["standard_error"]

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from sklearn.base import clone
 
 from dpskit._utils.params import Interval, Matching, Options, validate_params
-from dpskit._utils.transfer import airy_otf, gaussian_otf
+from dpskit._utils.transfer import airy_otf, cosine_radius, gaussian_otf
 from dpskit._utils.validation import check_image
 from dpskit.base import ImageTransformer
 from dpskit.bootstrap import standard_error
@@ -21,7 +21,7 @@ from dpskit.preprocessing import (
     fourier_resample,
     resample_back,
 )
-from dpskit.preprocessing.noise import Noise, cosine_radius, estimate_noise
+from dpskit.preprocessing.noise import Noise, estimate_noise
 from dpskit.preprocessing.psf_choice import (
     CANONICAL_FWHM_PX,
     Width,

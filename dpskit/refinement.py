@@ -15,8 +15,8 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter
 
 from dpskit._utils.acceleration import extrapolate
-from dpskit._utils.transfer import AIRY_CUTOFF, airy_otf
-from dpskit.preprocessing.noise import Noise, cosine_radius
+from dpskit._utils.transfer import AIRY_CUTOFF, airy_otf, cosine_radius
+from dpskit.preprocessing.noise import Noise
 
 __all__ = ["Refined", "filling", "planned_steps", "refine"]
 

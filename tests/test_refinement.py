@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from scipy import fft
 
-from dpskit._utils.transfer import airy_otf
+from dpskit._utils.transfer import airy_otf, cosine_radius
 from dpskit.baselines import richardson_lucy
 from dpskit.preprocessing import Noise, estimate_noise
-from dpskit.preprocessing.noise import cosine_radius
 from dpskit.psf import airy
 from dpskit.refinement import filling, planned_steps, refine
 from dpskit.synth import filaments

@@ -5,11 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["AIRY_CUTOFF", "airy_otf", "gaussian_otf"]
+__all__ = ["AIRY_CUTOFF", "airy_otf", "cosine_radius", "gaussian_otf"]
 
 # Airy intensity (2 J1(v) / v)^2 is 1/2 at v = 1.616340, with v = pi f_c r:
 # the cutoff f_c of an Airy pattern times its FWHM.
 AIRY_CUTOFF = 2 * 1.6163399561827614 / np.pi
+
+
+def cosine_radius(shape: tuple[int, int]) -> np.ndarray:
+    """Return |k| in cycles per pixel of each coefficient of ``dctn``."""
+    ky, kx = (np.arange(n) / (2 * n) for n in shape)
+    return np.hypot(ky[:, None], kx)
 
 
 def airy_otf(k: ArrayLike, fwhm_px: float) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import fft
 
 from dpskit._utils.acceleration import extrapolate
-from dpskit._utils.transfer import airy_otf
+from dpskit._utils.transfer import airy_otf, cosine_radius
 
 __all__ = ["guide_channels"]
 
@@ -49,8 +49,7 @@ def guide_channels(
           dtype=float32)
     """
     image = np.asarray(image, dtype=np.float32)
-    ky, kx = (np.arange(n, dtype=np.float32) / (2 * n) for n in image.shape[-2:])
-    otf = airy_otf(np.hypot(ky[:, None], kx), fwhm_px).astype(np.float32)
+    otf = airy_otf(cosine_radius(image.shape[-2:]), fwhm_px).astype(np.float32)
     channels = [image]
     if n_channels > 1:
         channels += _wiener(image, otf)

@@ -8,9 +8,9 @@ import numpy as np
 from scipy import fft
 from scipy.ndimage import uniform_filter
 
-from dpskit._utils.transfer import AIRY_CUTOFF, gaussian_otf
+from dpskit._utils.transfer import AIRY_CUTOFF, cosine_radius, gaussian_otf
 
-__all__ = ["Noise", "cosine_radius", "estimate_camera", "estimate_noise"]
+__all__ = ["Noise", "estimate_camera", "estimate_noise"]
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,6 @@ class Noise:
     def variance(self, mean: np.ndarray) -> np.ndarray:
         """Return the expected variance of pixels of the given mean."""
         return np.maximum(self.gain * mean + self.floor, 0.05 * self.level)
-
-
-def cosine_radius(shape: tuple[int, int]) -> np.ndarray:
-    """Return |k| in cycles per pixel of each coefficient of ``dctn``."""
-    ky, kx = (np.arange(n) / (2 * n) for n in shape)
-    return np.hypot(ky[:, None], kx)
 
 
 def estimate_noise(image: np.ndarray, fwhm_px: float, nyquist: float = 0.5) -> Noise:
