@@ -95,5 +95,5 @@ RECIPES = {
     "deblur": Recipe(_deblur, ("hybrid", "paper"), 20_000, 6, 4e-4),
     "denoiser": Recipe(_denoiser, ("denoising",), 12_000, 8, 1e-3),
     "artifact": Recipe(_artifact, ("perceptual",), 2_000, 4, 1e-3, _perceptual),
-    "sim-unet": Recipe(_sim_unet, ("sim",), 3_000, 4, 1e-3),
+    "sim-unet": Recipe(_sim_unet, ("sim",), 12_000, 4, 1e-3),
 }
