@@ -47,7 +47,6 @@ from dpskit.psf import airy, gaussian
 from dpskit.synth import TRAINING_KINDS
 
 CACHE = Path(__file__).parent / ".cache" / "methods"
-PSF = airy(FWHM_PX)
 Candidate = tuple[dict, np.ndarray]
 
 FIDELITIES = (15, 50, 150, 500, 1500, 1e6)
@@ -61,32 +60,37 @@ MSSR_WIDTHS = (0.3, 0.6, 1.0, 1.6)
 MSSR_ORDERS = (0, 1, 2)
 
 
-def raw(image: np.ndarray) -> Iterator[Candidate]:
+def raw(image: np.ndarray, fwhm_px: float = FWHM_PX) -> Iterator[Candidate]:
     """Yield the image."""
     yield {}, image
 
 
-def rl(image: np.ndarray) -> Iterator[Candidate]:
+def rl(image: np.ndarray, fwhm_px: float = FWHM_PX) -> Iterator[Candidate]:
     """Yield 20 accelerated steps, then the oracle's range."""
-    fast = richardson_lucy_path(image, PSF, FAST_STEPS)
+    psf = airy(fwhm_px)
+    fast = richardson_lucy_path(image, psf, FAST_STEPS)
     for n, estimate in zip(FAST_STEPS, fast, strict=True):
         yield {"n_iter": n, "accelerate": True}, estimate
-    plain = richardson_lucy_path(image, PSF, PLAIN_STEPS, accelerate=False)
+    plain = richardson_lucy_path(image, psf, PLAIN_STEPS, accelerate=False)
     for n, estimate in zip(PLAIN_STEPS, plain, strict=True):
         yield {"n_iter": n, "accelerate": False}, estimate
 
 
-def wiener_filter(image: np.ndarray) -> Iterator[Candidate]:
+def wiener_filter(image: np.ndarray, fwhm_px: float = FWHM_PX) -> Iterator[Candidate]:
     """Yield the choice by cross-validation, then given strengths."""
-    yield {"regularization": "gcv"}, wiener(image, PSF, "gcv")
+    psf = airy(fwhm_px)
+    yield {"regularization": "gcv"}, wiener(image, psf, "gcv")
     for k in STRENGTHS:
-        yield {"regularization": float(k)}, wiener(image, PSF, float(k))
+        yield {"regularization": float(k)}, wiener(image, psf, float(k))
 
 
-def sparse(image: np.ndarray, variant: str) -> Iterator[Candidate]:
+def sparse(
+    image: np.ndarray, variant: str, fwhm_px: float = FWHM_PX
+) -> Iterator[Candidate]:
     """Yield the default, then a grid with the true PSF."""
+    psf = airy(fwhm_px)
     default = {"fidelity": 150.0, "sparsity": 10.0, "background": "weak"}
-    shipped = gaussian(FWHM_PX) if variant == "published" else PSF
+    shipped = gaussian(fwhm_px) if variant == "published" else psf
     first = sparse_deconv(image, shipped, **default, variant=variant)
     yield default | {"deconv_iter": 7, "psf": "as shipped"}, first
     grid = [(f, r, "none") for f, r in product(FIDELITIES, SPARSITIES)]
@@ -97,32 +101,34 @@ def sparse(image: np.ndarray, variant: str) -> Iterator[Candidate]:
             "sparsity": round(fidelity * ratio, 3),
             "background": background,
         }
-        once = sparse_deconv(image, PSF, **options, deconv="none", variant=variant)
+        once = sparse_deconv(image, psf, **options, deconv="none", variant=variant)
         yield options | {"deconv_iter": 0}, once
-        for n, estimate in _deconvolved(once, variant):
+        for n, estimate in _deconvolved(once, psf, variant):
             yield options | {"deconv_iter": n}, estimate
 
 
-def _deconvolved(image: np.ndarray, variant: str) -> Iterator[tuple[int, np.ndarray]]:
+def _deconvolved(
+    image: np.ndarray, psf: np.ndarray, variant: str
+) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the deconvolutions that end SparseDeconv, for several counts."""
     if variant == "consistent":
         yield from zip(
-            RL_STEPS, richardson_lucy_path(image, PSF, RL_STEPS), strict=True
+            RL_STEPS, richardson_lucy_path(image, psf, RL_STEPS), strict=True
         )
         return
     for n in PUBLISHED_STEPS:
         # One iteration of the sparse step returns its input.
         options = {"n_iter": 1, "background": "none", "deconv_iter": n}
-        yield n, sparse_deconv(image, PSF, **options, variant=variant)
+        yield n, sparse_deconv(image, psf, **options, variant=variant)
 
 
-def mean_shift(image: np.ndarray) -> Iterator[Candidate]:
+def mean_shift(image: np.ndarray, fwhm_px: float = FWHM_PX) -> Iterator[Candidate]:
     """Yield the default on the grid of the image, then other parameters."""
-    yield {"amplification": 1, "order": 1}, mssr(image, FWHM_PX)
+    yield {"amplification": 1, "order": 1}, mssr(image, fwhm_px)
     for width, amplification, order, intensity in product(
         MSSR_WIDTHS, (1, 2), MSSR_ORDERS, (True, False)
     ):
-        fine = mssr(image, width * FWHM_PX, amplification, order, intensity=intensity)
+        fine = mssr(image, width * fwhm_px, amplification, order, intensity=intensity)
         shape = (SIZE, amplification, SIZE, amplification)
         options = {
             "fwhm": width,
