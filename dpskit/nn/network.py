@@ -184,8 +184,8 @@ class ResUDBPN(nn.Module):
         Parameters
         ----------
         name : {"paper", "base", "compact"}
-            "paper" takes one channel; the others take the image and four
-            Wiener inverses (`dpskit.nn.guide`).
+            "paper" takes one channel; the others take the image and what
+            `dpskit.nn.guide` makes of it.
 
         Returns
         -------

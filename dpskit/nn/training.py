@@ -27,6 +27,7 @@ from dpskit.exceptions import TrainingError
 from dpskit.nn.losses import OBJECTIVES, Blur
 from dpskit.nn.network import NetworkConfig, ResUDBPN
 from dpskit.nn.res_unet import ResUNet, ResUNetConfig
+from dpskit.nn.widening import widened
 
 __all__ = ["History", "TrainingOptions", "train", "validate"]
 
@@ -282,22 +283,12 @@ def _start(
     torch.manual_seed(options.seed)
     net = config.build()
     if initial is not None:
-        net.load_state_dict(_widened(initial, net.state_dict()))
+        net.load_state_dict(widened(initial, net))
     net = net.to(device, memory_format=torch.channels_last).train()
     average = config.build().to(device)
     average.load_state_dict(net.state_dict())
     optimizer = torch.optim.Adam(net.parameters(), lr=options.learning_rate)
     return _State(net, average, optimizer, History())
-
-
-def _widened(
-    initial: Mapping[str, Tensor], like: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    """Return `initial` with zeros for input channels that it did not have."""
-    first = next(iter(like))
-    old, new = initial[first], torch.zeros_like(like[first])
-    new[:, : old.shape[1]] = old
-    return {**initial, first: new}
 
 
 def _step(

@@ -1,7 +1,7 @@
 """Endless pairs of noisy and clean pictures for the denoiser.
 
-Raw SIM frames and finished images of many sampling rates, from 2 photons in
-the brightest pixel to thousands. Pictures are drawn once and kept; patch,
+Raw SIM frames, finished images of many sampling rates and pictures full of
+light, from 2 photons in the brightest pixel to thousands. Pictures are drawn once and kept; patch,
 light and noise are new in every batch.
 """
 
@@ -18,6 +18,7 @@ from dpskit._utils.anscombe import stabilised
 from dpskit._utils.fft import frequency_radius
 from dpskit._utils.transfer import gaussian_otf
 from dpskit.psf import Optics
+from dpskit.synth.extended import draw_extended
 from dpskit.synth.pairs import TRAINING_KINDS, TrainingBatches, draw_structure
 from dpskit.synth.raw_sim import RawSIM, simulate_raw_sim
 
@@ -78,10 +79,12 @@ class NoisyBatches:
         Pictures per batch.
     patch : int, default=64
         Side in pixels, a multiple of 8.
-    n_pictures : int, default=1200
+    n_pictures : int, default=2400
         Clean pictures drawn in all.
     photons : tuple of two floats, default=(2, 4000)
         Range of the brightest pixel's photons, log-uniform.
+    extended : float, default=0.45
+        Share of pictures without a dark ground, see `dpskit.synth.extended`.
 
     Examples
     --------
@@ -93,8 +96,9 @@ class NoisyBatches:
     seed: int = 0
     batch_size: int = 8
     patch: int = 64
-    n_pictures: int = 1200
+    n_pictures: int = 2400
     photons: tuple[float, float] = (2.0, 4000.0)
+    extended: float = 0.45
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:
         """Return batch number `step` as float32 arrays."""
@@ -110,7 +114,8 @@ class NoisyBatches:
 
     def _pair(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         """Return network input, stabilised truth over the dark, and the dark."""
-        picture = _picture(self.seed, int(rng.integers(self.n_pictures)))
+        index = int(rng.integers(self.n_pictures))
+        picture = _picture(self.seed, index, self.extended)
         light = self._light(picture, rng)
         y, x = rng.integers(0, _SIZE - self.patch + 1, 2)
         mean = np.rot90(light[y : y + self.patch, x : x + self.patch], rng.integers(4))
@@ -174,17 +179,19 @@ def draw_raw_sim(
 
 
 @functools.lru_cache(maxsize=4096)
-def _picture(seed: int, index: int) -> np.ndarray:
+def _picture(seed: int, index: int, extended: float) -> np.ndarray:
     """Return a clean picture, brightest pixels about 1, as float32."""
     rng = np.random.default_rng([seed, 1_000_003, index])
-    if rng.random() < 0.4:
+    if rng.random() < extended:
+        picture = draw_extended(_SIZE, rng)
+    elif rng.random() < 0.4:
         raw, _ = draw_raw_sim(_SIZE, rng)
         picture = raw.frames[rng.integers(3), rng.integers(3)]
     else:
         picture = _finished(rng)
     bright = np.quantile(picture, 0.999)
     if bright <= 0:
-        return _picture(seed, index + 1_000_000)
+        return _picture(seed, index + 1_000_000, extended)
     return (picture / bright).astype(np.float32)
 
 

@@ -19,6 +19,7 @@ from dpskit._utils.fft import frequency_radius
 from dpskit._utils.transfer import airy_otf, gaussian_otf
 from dpskit.nn import guide_channels
 from dpskit.synth import structures
+from dpskit.synth.dense import dense_picture
 
 __all__ = ["TRAINING_KINDS", "ImageBatches", "TrainingBatches", "draw_structure"]
 
@@ -105,6 +106,8 @@ class TrainingBatches:
         Structure kinds and their shares.
     haze : float, default=0.5
         Share of pictures with out-of-focus light.
+    dense : float, default=0.2
+        Share of pictures without a dark ground, which have no haze.
 
     Examples
     --------
@@ -121,6 +124,7 @@ class TrainingBatches:
     n_channels: int = 9
     kinds: tuple[tuple[str, float], ...] = tuple(TRAINING_KINDS.items())
     haze: float = 0.5
+    dense: float = 0.2
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:
         """Return batch number `step` as float32 arrays."""
@@ -136,13 +140,16 @@ class TrainingBatches:
         """Return measured image, truth and noise-free in-focus image."""
         size = self.patch + 2 * self.margin
         k = frequency_radius((size, size))
-        truth = self._truth(size, rng)
+        dense = rng.random() < self.dense
+        truth = dense_picture(size, rng) if dense else self._truth(size, rng)
         spectrum = fft.rfft2(truth)
         otf = _true_otf(k, self.fwhm_px, rng)
         clean = _back(spectrum * otf, size)
         peak = max(clean.max(), 1e-12)
         truth, clean, spectrum = truth / peak, clean / peak, spectrum / peak
-        background = self._background(spectrum, k, otf, rng)
+        background = np.zeros_like(clean)
+        if not dense:
+            background = self._background(spectrum, k, otf, rng)
         image = _expose(clean + background, rng)
         image = image - background.min() * rng.choice([0, rng.uniform(0.6, 1)])
         return image, truth, clean
@@ -247,6 +254,9 @@ def _expose(light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the noisy image, in-focus peak 1."""
     if rng.random() < 0.06:
         return light
+    if rng.random() < 0.08:
+        sigma = np.exp(rng.uniform(np.log(0.002), np.log(0.1)))
+        return light + rng.normal(0, sigma, light.shape)
     peak = np.exp(rng.uniform(np.log(4), np.log(30_000)))
     read = rng.uniform(0, 2) * (rng.random() < 0.7)
     noise = rng.poisson(light * peak) + rng.normal(0, max(read, 1e-9), light.shape)
