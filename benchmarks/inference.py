@@ -150,7 +150,7 @@ def main() -> None:
     halo = tiles()
     used = {
         f"{size}, tiles of {tile}": memory(size, tile)
-        for size, tile in ((1024, 768), (1024, 256), (4096, 768), (4096, 256))
+        for size, tile in ((1024, 512), (1024, 256), (4096, 512), (4096, 256))
     }
     names = ["total", *STAGES, "network and rest"]
     text = "# Speed and memory\n\nMade by `python -m benchmarks.inference` on "

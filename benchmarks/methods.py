@@ -22,7 +22,7 @@ import inspect
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -55,6 +55,10 @@ PLAIN_STEPS = [int(n) for n in np.union1d(ORACLE_STEPS, 20)]
 FAST_STEPS = (20, 60, 200, 500)
 RL_STEPS = (3, 7, 20, 60, 200)
 PUBLISHED_STEPS = (3, 7, 20, 40)
+SPARSE_GRID = (
+    *((f, r, "none") for f, r in product(FIDELITIES, SPARSITIES)),
+    *((150, 1 / 15, "none"), (150, 0, "weak"), (150, 1 / 15, "weak")),
+)
 STRENGTHS = np.geomspace(1e-8, 10, 28)
 MSSR_WIDTHS = (0.3, 0.6, 1.0, 1.6)
 MSSR_ORDERS = (0, 1, 2)
@@ -65,15 +69,18 @@ def raw(image: np.ndarray, fwhm_px: float = FWHM_PX) -> Iterator[Candidate]:
     yield {}, image
 
 
-def rl(image: np.ndarray, fwhm_px: float = FWHM_PX) -> Iterator[Candidate]:
+def rl(
+    image: np.ndarray,
+    fwhm_px: float = FWHM_PX,
+    fast: Sequence[int] = FAST_STEPS,
+    plain: Sequence[int] = PLAIN_STEPS,
+) -> Iterator[Candidate]:
     """Yield 20 accelerated steps, then the oracle's range."""
     psf = airy(fwhm_px)
-    fast = richardson_lucy_path(image, psf, FAST_STEPS)
-    for n, estimate in zip(FAST_STEPS, fast, strict=True):
-        yield {"n_iter": n, "accelerate": True}, estimate
-    plain = richardson_lucy_path(image, psf, PLAIN_STEPS, accelerate=False)
-    for n, estimate in zip(PLAIN_STEPS, plain, strict=True):
-        yield {"n_iter": n, "accelerate": False}, estimate
+    for accelerate, steps in ((True, fast), (False, plain)):
+        path = richardson_lucy_path(image, psf, steps, accelerate=accelerate)
+        for n, estimate in zip(steps, path, strict=True):
+            yield {"n_iter": n, "accelerate": accelerate}, estimate
 
 
 def wiener_filter(image: np.ndarray, fwhm_px: float = FWHM_PX) -> Iterator[Candidate]:
@@ -85,16 +92,18 @@ def wiener_filter(image: np.ndarray, fwhm_px: float = FWHM_PX) -> Iterator[Candi
 
 
 def sparse(
-    image: np.ndarray, variant: str, fwhm_px: float = FWHM_PX
+    image: np.ndarray,
+    variant: str,
+    fwhm_px: float = FWHM_PX,
+    grid: Sequence[tuple] = SPARSE_GRID,
+    steps: Sequence[int] = RL_STEPS,
 ) -> Iterator[Candidate]:
-    """Yield the default, then a grid with the true PSF."""
+    """Yield the default, then a grid of fidelity, sparsity over it, background."""
     psf = airy(fwhm_px)
     default = {"fidelity": 150.0, "sparsity": 10.0, "background": "weak"}
     shipped = gaussian(fwhm_px) if variant == "published" else psf
     first = sparse_deconv(image, shipped, **default, variant=variant)
     yield default | {"deconv_iter": 7, "psf": "as shipped"}, first
-    grid = [(f, r, "none") for f, r in product(FIDELITIES, SPARSITIES)]
-    grid += [(150, 1 / 15, "none"), (150, 0, "weak"), (150, 1 / 15, "weak")]
     for fidelity, ratio, background in grid:
         options = {
             "fidelity": float(fidelity),
@@ -103,18 +112,16 @@ def sparse(
         }
         once = sparse_deconv(image, psf, **options, deconv="none", variant=variant)
         yield options | {"deconv_iter": 0}, once
-        for n, estimate in _deconvolved(once, psf, variant):
+        for n, estimate in _deconvolved(once, psf, variant, steps):
             yield options | {"deconv_iter": n}, estimate
 
 
 def _deconvolved(
-    image: np.ndarray, psf: np.ndarray, variant: str
+    image: np.ndarray, psf: np.ndarray, variant: str, steps: Sequence[int]
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the deconvolutions that end SparseDeconv, for several counts."""
     if variant == "consistent":
-        yield from zip(
-            RL_STEPS, richardson_lucy_path(image, psf, RL_STEPS), strict=True
-        )
+        yield from zip(steps, richardson_lucy_path(image, psf, steps), strict=True)
         return
     for n in PUBLISHED_STEPS:
         # One iteration of the sparse step returns its input.
@@ -122,11 +129,15 @@ def _deconvolved(
         yield n, sparse_deconv(image, psf, **options, variant=variant)
 
 
-def mean_shift(image: np.ndarray, fwhm_px: float = FWHM_PX) -> Iterator[Candidate]:
+def mean_shift(
+    image: np.ndarray,
+    fwhm_px: float = FWHM_PX,
+    amplifications: Sequence[int] = (1, 2),
+) -> Iterator[Candidate]:
     """Yield the default on the grid of the image, then other parameters."""
     yield {"amplification": 1, "order": 1}, mssr(image, fwhm_px)
     for width, amplification, order, intensity in product(
-        MSSR_WIDTHS, (1, 2), MSSR_ORDERS, (True, False)
+        MSSR_WIDTHS, amplifications, MSSR_ORDERS, (True, False)
     ):
         fine = mssr(image, width * fwhm_px, amplification, order, intensity=intensity)
         shape = (SIZE, amplification, SIZE, amplification)
@@ -160,7 +171,7 @@ METHODS: dict[str, Callable[[np.ndarray], Iterator[Candidate]]] = {
     "dps, PSF given": dps_given,
 }
 WITHOUT_ORACLE = ("raw", "dps", "dps, PSF given")
-GRIDS = repr((FIDELITIES, SPARSITIES, RL_STEPS, PUBLISHED_STEPS, MSSR_WIDTHS))
+GRIDS = repr((SPARSE_GRID, RL_STEPS, PUBLISHED_STEPS, MSSR_WIDTHS))
 
 
 def measure(method: str, kind: str, photons: float, refresh: bool) -> dict:

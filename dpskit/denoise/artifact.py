@@ -33,7 +33,7 @@ class ArtifactRemover(ImageTransformer):
         see Notes.
     tile_size : int, optional
         Side in pixels, 128 or more, of the tiles the network takes. Default
-        768.
+        512.
     device : str, default="auto"
         "auto" is CUDA where there is one.
     verbose : bool, default=False

@@ -32,7 +32,7 @@ class ResUNetSIM(ImageTransformer):
         ``dpskit train sim-unet`` writes it.
     tile_size : int, optional
         Side in raw pixels, 128 or more, of the tiles the network takes.
-        Default 768.
+        Default 512.
     device : str, default="auto"
         "auto" is CUDA where there is one.
     verbose : bool, default=False

@@ -15,7 +15,7 @@ from dpskit.nn.res_unet import ResUNet
 __all__ = ["HALO_PX", "TILE_PX", "predict", "resolve_device"]
 
 HALO_PX = 96
-TILE_PX = 768
+TILE_PX = 512
 _DTYPES = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
@@ -75,7 +75,7 @@ def predict(
         In evaluation mode, on its device.
     channels : ndarray of shape (channels, height, width)
         Network input, float32.
-    tile_size : int or None, default=768
+    tile_size : int or None, default=512
         Largest side of a tile, halo included, which bounds the memory; tiles
         are made equal. None takes the image whole.
     halo_px : int, default=96
