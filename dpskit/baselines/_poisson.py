@@ -66,14 +66,18 @@ class PoissonModel:
     def iterations(
         self, x: np.ndarray, *, accelerate: bool, tv: float
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield each estimate with the expected counts it was made from."""
-        y, change = x, None
+        """Yield each estimate with the expected counts it was made from.
+
+        `x` is overwritten. Arrays are used again, because memory that the
+        process already has is faster than new one.
+        """
+        y, change, ratio, spare = x, None, np.empty_like(x), np.empty_like(x)
         while True:
             expected = self.blur.forward(y)
             if self.background is not None:
                 expected += self.background
             np.maximum(expected, self.floor, out=expected)
-            new = self.blur.adjoint(self.data / expected)
+            new = self.blur.adjoint(np.divide(self.data, expected, out=ratio))
             new *= y
             if tv:
                 new /= 1 - tv * _curvature(y, self.floor)
@@ -82,8 +86,9 @@ class PoissonModel:
             if not accelerate:
                 y = new
                 continue
-            last, change = change, np.subtract(new, y)
-            y = new - x
+            last, change = change, np.subtract(new, y, out=spare)
+            spare = np.empty_like(x) if last is None else last
+            np.subtract(new, x, out=y)
             y *= _step(change, last)
             y += new
             np.maximum(y, self.floor, out=y)
