@@ -12,7 +12,8 @@ __all__ = ["Job", "UsageError", "find_images", "plan"]
 IMAGES = (".tif", ".tiff", ".png")
 TIFF = (".tif", ".tiff")
 MARK = "_dps"
-RESULTS = (MARK, "_denoised")
+RESULTS = (MARK, "_denoised", "_denoise_dps")
+RECONSTRUCTED = "_sim"  # a result beside its raw frames, else images to deblur
 
 
 class UsageError(Exception):
@@ -31,9 +32,9 @@ def find_images(patterns: Iterable[str], *, results: bool = False) -> list[Path]
     """Return the files that names, patterns and folders stand for.
 
     A folder stands for the images directly in it, without results of
-    earlier runs (``_dps.tif``, ``_denoised.tif``) unless `results`. Files that were
-    named are returned whether they exist or not, so that each can fail by
-    itself.
+    earlier runs (``_dps.tif``, ``_denoised.tif``, ``_denoise_dps.tif``, and
+    ``a_sim.tif`` beside ``a.tif``) unless `results`. Files that were named are
+    returned whether they exist or not, so that each can fail by itself.
 
     Raises
     ------
@@ -44,7 +45,8 @@ def find_images(patterns: Iterable[str], *, results: bool = False) -> list[Path]
     for pattern in patterns:
         if Path(pattern).is_dir():
             files = [p for p in sorted(Path(pattern).iterdir()) if _is_image(p)]
-            files = [p for p in files if results or not stem(p).endswith(RESULTS)]
+            names = {stem(p) for p in files}
+            files = [p for p in files if results or not _is_result(stem(p), names)]
         elif glob.has_magic(pattern) and not Path(pattern).exists():
             files = [Path(p) for p in sorted(glob.glob(pattern, recursive=True))]
         else:
@@ -58,6 +60,11 @@ def find_images(patterns: Iterable[str], *, results: bool = False) -> list[Path]
 def _is_image(path: Path) -> bool:
     hidden = path.name.startswith(".")
     return path.suffix.lower() in IMAGES and not hidden and path.is_file()
+
+
+def _is_result(name: str, names: set[str]) -> bool:
+    source = name.removesuffix(RECONSTRUCTED)
+    return name.endswith(RESULTS) or (source != name and source in names)
 
 
 def stem(path: Path) -> str:

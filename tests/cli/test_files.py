@@ -21,6 +21,14 @@ def test_folder_without_results_and_others(folder):
     assert folder / "old_dps.tif" in find_images([str(folder)], results=True)
 
 
+def test_folder_without_results_of_any_command(tmp_path):
+    for mark in ("", "_dps", "_denoised", "_sim", "_denoise_dps", "_sim_dps"):
+        (tmp_path / f"a{mark}.tif").touch()
+    assert find_images([str(tmp_path)]) == [tmp_path / "a.tif"]
+    (tmp_path / "a.tif").unlink()
+    assert find_images([str(tmp_path)]) == [tmp_path / "a_sim.tif"], "to be deblurred"
+
+
 def test_pattern_and_name_come_once(folder):
     found = find_images([str(folder / "b.tif"), str(folder / "[ab]*.tif")])
     assert [path.name for path in found] == ["b.tif", "a.ome.tif"]
