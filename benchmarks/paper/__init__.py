@@ -1,0 +1,1 @@
+"""The paper's tables and figures, done again: one module each."""
