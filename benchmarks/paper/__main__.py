@@ -84,13 +84,14 @@ def _run(name: str, options: Options, stored: dict) -> dict[str, Any]:
     before = stored.get(name, {}).get("found", {})
     found = _plain(before | _module(name).measure(options))
     seconds = time.perf_counter() - start
+    card = read_card(options.weights)
     print(f"{name}: {seconds:.0f} s", flush=True)
     return {
         "found": found,
         "seconds": seconds,
         "load": os.getloadavg()[0],
         "threads": torch.get_num_threads(),
-        "weights": f"{options.weights} {read_card(options.weights)['sha256'][:8]}",
+        "weights": f"{Path(options.weights).stem} {card['sha256'][:8]}",
     }
 
 

@@ -192,7 +192,7 @@ def save(figure: Figure, name: str, dpi: int = 100) -> None:
     """Save a figure with few colours as ``docs/figures/paper_<name>.png``."""
     figure.tight_layout(pad=0.4)
     stream = io.BytesIO()
-    figure.savefig(stream, dpi=dpi)
+    figure.savefig(stream, dpi=dpi, bbox_inches="tight", pad_inches=0.05)
     picture = Image.open(stream).convert("RGB").quantize(COLOURS)
     folder = DOCS / "figures"
     folder.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,7 @@ def methods(structure: Emitters, rng: np.random.Generator) -> tuple:
     """Return the truth, and every image by its name in the paper."""
     raw = simulate_raw_sim(structure, OPTICS, PHOTONS, rng)
     found = dict(images(raw.stack()))
-    return raw.truth, {NAMES[k]: v for k, v in found.items() if k in NAMES}
+    return raw.truth, {name: found[key] for key, name in NAMES.items()}
 
 
 def two_rings(distance_nm: float) -> tuple[Emitters, list]:
@@ -99,7 +99,7 @@ def measure(options: Options) -> dict[str, Any]:
         found[name] = {method: score(truth, image) for method, image in made.items()}
         cut = slice(70, 182)
         row = [(name, truth[cut, cut])]
-        row += [(m.replace("-SIM", "-\nSIM"), im[cut, cut]) for m, im in made.items()]
+        row += [(method, image[cut, cut]) for method, image in made.items()]
         shown.append(row)
     save(panels(shown, 1.6), "fig6")
     share, rows = sequence()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.signal import find_peaks
 
 from benchmarks.paper.common import (
     DIP,
@@ -45,11 +46,11 @@ NAME = "Fig. 8"
 TITLE = "confocal and STED"
 CONFOCAL = Optics(1.4, 488, 40, modality="confocal")
 STED = Optics(1.4, 640, 20, modality="sted", fwhm_nm=70)
-LADDER_PHOTONS, CONFOCAL_PHOTONS, STED_PHOTONS = 1000.0, 100.0, 15.0
+LADDER_PHOTONS, CONFOCAL_PHOTONS, STED_PHOTONS = 1000.0, 100.0, 6.0
 FIELDS = 4
 SAMPLES: dict[str, Callable] = {
     "MT": lambda e, rng: microtubules(e, rng, density_per_um2=0.15),
-    "mitochondrial membrane": lambda e, rng: mitochondria(e, rng, density_per_um2=0.1),
+    "mitochondria": lambda e, rng: mitochondria(e, rng, density_per_um2=0.1),
     "NPC": lambda e, rng: nuclear_pores(e, rng, density_per_um2=2.0),
 }
 PAIR_NM = 70.0
@@ -74,7 +75,7 @@ def confocal_samples(options: Options) -> tuple[dict[str, dict[str, float]], lis
                     [
                         (title, image[cut, cut])
                         for title, image in (
-                            (f"{kind}, truth", seen.truth),
+                            (kind, seen.truth),
                             ("confocal", images["before"]),
                             ("DPS-confocal", images["DPS"]),
                         )
@@ -162,25 +163,22 @@ def real_lines(data: Path, options: Options) -> dict[str, Any]:
     stack = imread(data / "confocal_lines_22nm_stack.tif").data.astype(float)
     plane = int(np.argmax([np.var(p.mean(axis=0)) for p in stack]))
     image, optics = stack[plane], Optics(1.4, 488, 21.96, fwhm_nm=180.0)
-    found, lines = {"plane": plane}, {}
-    for name, method in methods(optics, options).items():
-        line = method(image).mean(axis=0)
-        lines[name] = line
-        found[name] = _pair_dip(line)
+    lines = {n: m(image).mean(axis=0) for n, m in methods(optics, options).items()}
+    pair = _closest_pair(lines["before"])
     _draw_lines(image, lines)
-    return found
+    return {"plane": plane} | {n: _dip(line[pair]) for n, line in lines.items()}
 
 
-def _pair_dip(line: np.ndarray) -> float:
-    """Return the dip between the two closest of the strongest lines."""
-    from scipy.signal import find_peaks
+def _closest_pair(line: np.ndarray) -> slice:
+    """Return where the closest two of the four strongest lines are."""
+    peaks, found = find_peaks(line, prominence=0)
+    strong = np.sort(peaks[np.argsort(found["prominences"])[-4:]])
+    first = int(np.argmin(np.diff(strong)))
+    return slice(strong[first] - 6, strong[first + 1] + 7)
 
-    peaks, _ = find_peaks(line, prominence=0.05 * np.ptp(line))
-    if len(peaks) < 2:
-        return np.nan
-    first = int(np.argmin(np.diff(peaks)))
-    pair = int(peaks[first]), int(peaks[first + 1])
-    return float(line_pair_contrast(line, positions_px=pair).dip)
+
+def _dip(line: np.ndarray) -> float:
+    return float(line_pair_contrast(line).dip)
 
 
 def _draw_lines(image: np.ndarray, lines: dict[str, np.ndarray]) -> None:

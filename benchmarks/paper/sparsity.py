@@ -30,7 +30,7 @@ from dpskit.synth import Emitters, simulate
 NAME = "Fig. 1B, C"
 TITLE = "resolution with and without sparsity"
 FIELDS, SIDE_NM, CELL_NM, BEAD_NM, PHOTONS = 8, 2700.0, 450.0, 40.0, 1000.0
-STEPS = 200
+STEPS = 120
 
 
 def bead_field(rng: np.random.Generator) -> tuple[Emitters, np.ndarray]:
