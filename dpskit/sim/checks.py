@@ -37,10 +37,10 @@ MIN_SIDE = 32
 MAX_MODULATION = 1.3  # before noise; an OTF that is a little wrong gives 1.1
 MAX_FREQUENCY = 1.1  # of the cutoff: excitation is not much shorter than emission
 MAX_BEYOND = 1.3  # power outside of the cutoff over noise
-MAX_HALF = 0.14
-FIVE_PHASES = np.deg2rad((72, 144, 144))  # of three out of five phases
+MAX_HALF = 0.25  # sparse samples reach 0.21,
+MAX_COMMON = 0.14, 0.06  # hardly any both of these
+CLEAR_MIRROR = 0.35  # steps that are up to 20 degrees off reach 0.27
 MAX_TURN_ERROR, MAX_LENGTH_RATIO = 15.0, 1.2  # degrees, shortest to longest
-CLEAR_COHERENCE_RATIO = 4.0
 SATURATED = (0.001, 0.02)  # share of pixels to warn of, to refuse
 BLEACHING = 0.2
 DRIFT_PX = 0.5
@@ -63,8 +63,12 @@ class Evidence:
         Cycles per pixel.
     pixel_size_nm : float
         Of the raw frames.
-    half : float
-        Gain at half the wave vectors over that at the wave vectors.
+    half, common : float
+        Gain at half the wave vectors over that at the wave vectors, of single
+        frames and of the mean of each angle's frames. The second pattern of 3D-SIM
+        is left in the mean of three phases; what a sparse sample pretends cancels.
+    margin : float
+        How much better equal phase steps fit than three of five do.
     beyond : float
         Power next to the cutoff, outside, over that of the noise.
     given : bool
@@ -77,6 +81,8 @@ class Evidence:
     cutoff: float
     pixel_size_nm: float
     half: float
+    common: float
+    margin: float
     beyond: float
     given: bool
 
@@ -297,8 +303,11 @@ def _unequal_steps(evidence: Evidence) -> str | None:
 
 
 def _two_orders(evidence: Evidence) -> str | None:
-    """Say that it is 3D-SIM: a second pattern, or steps of 5 phases in weak ones."""
-    if evidence.half < MAX_HALF and not _five_phases(evidence):
+    """Say that it is 3D-SIM: a second pattern, or steps of 5 phases."""
+    half, common = MAX_COMMON
+    both = evidence.half > half and evidence.common > common
+    five = evidence.margin <= 0 and not evidence.given
+    if evidence.half < MAX_HALF and not both and not five:
         return None
     return (
         "The frames also show a pattern of twice the period or steps of 72 degrees, "
@@ -307,13 +316,17 @@ def _two_orders(evidence: Evidence) -> str | None:
     )
 
 
-def _five_phases(evidence: Evidence) -> bool:
-    angles, n_phases = np.arange(len(evidence.carriers)), evidence.table.shape[1]
-    if n_phases != 3 or evidence.ratio.min() >= CLEAR_COHERENCE_RATIO:
-        return False
-    phases = np.sort(np.angle(evidence.table[angles, :, angles]), axis=1)
-    gaps = np.diff(phases, axis=1, append=phases[:, :1] + 2 * np.pi)
-    return bool(np.abs(np.sort(gaps, axis=1) - FIVE_PHASES).max() < np.deg2rad(15))
+def _two_sided(evidence: Evidence) -> str | None:
+    """Say that the phases do not part the side bands."""
+    mirror = [c.mirror for c in evidence.carriers]
+    if max(mirror) < CLEAR_MIRROR:
+        return None
+    return (
+        f"The phases of angle {int(np.argmax(mirror))} do not step as found: the "
+        f"opposite wave vector is {max(mirror):.2f} times as coherent; check that it "
+        "is 2D-SIM with one sinusoidal pattern per angle and equal steps, or record "
+        "with more light."
+    )
 
 
 def _too_deep(evidence: Evidence) -> str | None:
@@ -356,6 +369,7 @@ _PATTERN_CHECKS = (
     _two_orders,
     _unequal_steps,
     _irregular,
+    _two_sided,
     _too_deep,
 )
 

@@ -17,6 +17,7 @@ from dpskit.sim._otf import DetectionOTF
 from dpskit.sim._spectra import Spectra
 
 __all__ = [
+    "HOLE",
     "Carrier",
     "equal_phases",
     "estimate_carriers",
@@ -29,7 +30,7 @@ __all__ = [
 
 SEARCH = (0.5, 1.25)  # of the cutoff: where a pattern is looked for
 DAMPING = (0.03, 1.0)  # where otf_damping='auto' looks
-_HOLE = 0.15  # of |p|: around the centre of each band
+HOLE = 0.15  # of |p|: around the centre of each band
 _ZOOM = ((1 / 4, 1 / 20), (1 / 20, 1 / 100), (1 / 100, 1 / 500))
 
 
@@ -159,7 +160,7 @@ def refine(
     follow p.
     """
     for steps in _ZOOM:
-        hole = _HOLE * np.linalg.norm(p)
+        hole = HOLE * np.linalg.norm(p)
         centre = spectra.image(spectra.mean * spectra.weight(otf, p, hole))
         product = centre.conj() * spectra.image(side * spectra.weight(otf, -p, hole))
         for step in steps:
@@ -193,7 +194,7 @@ def _overlap_bands(
     spectra: Spectra, otf: DetectionOTF, side: np.ndarray, p: np.ndarray
 ) -> tuple[np.ndarray, ...]:
     """Return C0(k), C+(k + p), H(k) and H(k + p) in the overlap."""
-    inside = spectra.overlap(p, _HOLE * np.linalg.norm(p))
+    inside = spectra.overlap(p, HOLE * np.linalg.norm(p))
     h0, h1 = otf(spectra.squared()[inside]), otf(spectra.squared(p)[inside])
     c1 = spectra.shifted(side, p)[inside]
     tiny = np.float32(1e-9)
@@ -222,7 +223,7 @@ def measure(
     c0, c1, h0, h1 = _overlap_bands(spectra, otf, _combine(rows[1], frames), p)
     gain, coherence = _correlate(c0, c1, h0, h1, spectra.noise)
     opposite = spectra.shifted(_combine(rows[2], frames), p)
-    inside = spectra.overlap(p, _HOLE * np.linalg.norm(p))
+    inside = spectra.overlap(p, HOLE * np.linalg.norm(p))
     _, mirror = _correlate(c0, opposite[inside], h0, h1, spectra.noise)
     n = _independent(spectra, c0.size)
     return Carrier(
@@ -281,7 +282,7 @@ def fit_damping(spectra: Spectra, otf: DetectionOTF, carriers: list[Carrier]) ->
     bands = []
     for frames, c in zip(spectra.frames, carriers, strict=True):
         side = _combine(separation(c.phases)[1], frames)
-        inside = spectra.overlap(c.p, _HOLE * np.linalg.norm(c.p))
+        inside = spectra.overlap(c.p, HOLE * np.linalg.norm(c.p))
         rho = [np.sqrt(spectra.squared(q)[inside]) / otf.cutoff for q in (0 * c.p, c.p)]
         bands.append((*_overlap_bands(spectra, otf, side, c.p), *rho))
 
@@ -337,7 +338,7 @@ def frame_table(
     stripes = spectra.frames - others
     table = np.empty((*stripes.shape[:2], len(carriers)), dtype=complex)
     for j, c in enumerate(carriers):
-        hole = _HOLE * np.linalg.norm(c.p)
+        hole = HOLE * np.linalg.norm(c.p)
         weight = spectra.weight(otf, c.p, hole)
         a = spectra.mean * weight
         moved = spectra.shifted(a, -c.p) * spectra.weight(otf, -c.p, hole)

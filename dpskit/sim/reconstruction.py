@@ -30,7 +30,7 @@ _RULES: dict[str, list[Any]] = {
     "notch_fwhm_per_um": [Interval(Real, 0, np.inf, closed="neither")],
     "correct_drift": [bool],
 }
-_STRENGTH, _WIENER = 0.55, (0.01, 0.5)  # w is this over sqrt(photons), within
+_STRENGTH, _WIENER = 0.4, (0.01, 0.5)  # w is this over sqrt(photons), within
 
 
 def sim_reconstruction(
@@ -114,7 +114,7 @@ class SIMReconstruction(ImageTransformer):
         which the bands agree.
     wiener : "auto" or float, default="auto"
         Regularisation w, positive: 0.02 for bright frames, 0.1 for dim ones.
-        "auto" is ``0.55 / sqrt(photons)``, photons in the brightest parts of a
+        "auto" is ``0.4 / sqrt(photons)``, photons in the brightest parts of a
         frame as its noise tells them.
     otf : array-like of shape (n, 2), optional
         Measured OTF instead: frequency in cycles per um and modulus.

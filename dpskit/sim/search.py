@@ -31,6 +31,7 @@ from dpskit.sim.estimation import (
     with_phases,
 )
 from dpskit.sim.parameters import SIMParameters
+from dpskit.sim.steps import five_phase_margin
 
 __all__ = ["Prepared", "Search", "prepare", "reordered"]
 
@@ -162,13 +163,16 @@ class Search:
             _measured_steps(spectra, otf, angle, c, table[angle, :, angle])
             for angle, c in enumerate(carriers)
         ]
+        half, common = _half_frequency(spectra, otf, carriers, table)
         evidence = Evidence(
             carriers,
             table,
             ratio,
             self.otf.cutoff,
             self.pixel_size_nm,
-            half=_half_frequency(spectra, otf, carriers, table),
+            half=half,
+            common=common,
+            margin=five_phase_margin(spectra, otf, carriers),
             beyond=spectra.beyond,
             given=self.start is not None,
         )
@@ -199,13 +203,18 @@ class Search:
 
 def _half_frequency(
     spectra: Spectra, otf: DetectionOTF, carriers: list[Carrier], table: np.ndarray
-) -> float:
-    """Return the gain at half the wave vectors, relative to the gain there."""
+) -> tuple[float, float]:
+    """Return the gain at half the wave vectors, relative to the gain there.
+
+    That of single frames, and of the mean of an angle's frames.
+    """
     halved = frame_table(spectra, otf, [replace(c, p=c.p / 2) for c in carriers])
     angles = np.arange(len(carriers))
-    gains = (np.abs(t[angles, :, angles]) for t in (halved, table))
-    weak, own = (np.median(gain, axis=1) for gain in gains)
-    return float(np.median(weak / np.maximum(own, 1e-12)))
+    weak, own = (t[angles, :, angles] for t in (halved, table))
+    reference = np.maximum(np.median(np.abs(own), axis=1), 1e-12)
+    single = np.median(np.abs(weak), axis=1) / reference
+    common = np.abs(weak.mean(axis=1)) / reference
+    return float(np.median(single)), float(common.min())
 
 
 def _measured_steps(

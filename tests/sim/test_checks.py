@@ -122,7 +122,7 @@ def test_drift_from_frame_to_frame_is_refused(raw):
     refused(np.stack(frames), "phases of angle . step by|do not step")
 
 
-@pytest.mark.parametrize("steps_deg", [(0, 100, 240), (0, 140, 220)])
+@pytest.mark.parametrize("steps_deg", [(0, 100, 240), (0, 104, 256)])
 def test_unequal_steps_are_measured(simulate, steps_deg):
     raw = simulate(steps_deg=steps_deg)
     found = fit(raw.frames)
@@ -135,6 +135,13 @@ def test_unequal_steps_are_measured(simulate, steps_deg):
     ]
     np.testing.assert_allclose(best, np.tile(expected, (3, 1)), atol=8)
     np.testing.assert_allclose(found.modulation, raw.pattern.modulation, atol=0.04)
+
+
+def test_steps_of_72_degrees_are_refused_unless_asserted(simulate):
+    raw = simulate(steps_deg=(0, 144, 288))
+    refused(raw.frames, "steps of 72 degrees")
+    found = fit(raw.frames, wave_vectors_per_um=raw.pattern.wave_vectors_per_um)
+    np.testing.assert_allclose(found.modulation, raw.pattern.modulation, atol=0.05)
 
 
 def test_wrong_na_is_named(raw):
