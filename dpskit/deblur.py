@@ -58,8 +58,10 @@ class DPSDeblur(ImageTransformer):
         Width of the PSF in pixels, in [0.5, 200]; `optics` wins over it.
         Real wide-field PSFs are about 1.3 times wider than nominal.
     weights : str, path or None, default="compact"
-        Name of shipped weights or a ``.safetensors`` file. None makes `fit`
-        train the network on your own images, without ground truth.
+        Name of shipped weights or a ``.safetensors`` file. "compact" gives
+        pictures where light is nearly everywhere to its sibling "dense", which
+        was trained on such pictures. None makes `fit` train the network on
+        your own images, without ground truth.
     background : {"auto", "none", "constant", "rolling_ball", "wavelet"}, \
 default="auto"
         What is taken for background and removed. "auto" removes a pedestal
@@ -253,7 +255,11 @@ default="auto"
         unit = (frame / scale).astype(np.float32)
         pedestal = self._pedestal(unit, width.fwhm_px)
         image = fourier_resample(unit - pedestal, factor)
-        sharp, haze = self._network(image)
+        dense = _is_dense(image, fwhm)
+        sharp, haze = self._network(image, dense)
+        if dense and self.background == "auto":
+            ground = pedestal.flat[0]
+            image, sharp, pedestal = image + ground, sharp + ground, 0 * pedestal
         noise = estimate_noise(image, fwhm, 0.5 / max(factor, 1.0))
         done = refine(
             sharp,
@@ -298,16 +304,18 @@ default="auto"
             return background if dark > 0.25 * (bright - dark) else 0 * background
         return estimate_background(image, fwhm_px, method)
 
-    def _network(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _network(
+        self, image: np.ndarray, dense: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the network's estimate and the light it leaves unexplained."""
         from dpskit.nn import guide_channels, predict, resolve_device
         from dpskit.nn.inference import TILE_PX
 
-        net = self._load(str(resolve_device(self.device)))
+        net = self._load(str(resolve_device(self.device)), dense)
         channels = guide_channels(image, CANONICAL_FWHM_PX, net.config.in_channels)
         sharp = predict(net, channels, tile_size=self.tile_size or TILE_PX)
         fwhm = self._network_fwhm()
-        if self.background == "auto" and not _is_dense(image, fwhm):
+        if self.background == "auto" and not dense:
             haze = _unexplained(image, sharp, fwhm, 3 * fwhm)
             large = haze.sum() > _HAZE * np.abs(image).sum()
             if large and not _stands_apart(haze, sharp, 3 * fwhm):
@@ -323,12 +331,13 @@ default="auto"
 
         return float(read_card(self.weights).get("fwhm_px", CANONICAL_FWHM_PX))
 
-    def _load(self, device: str) -> Any:
+    def _load(self, device: str, dense: bool) -> Any:
         if self.weights is None:
             return self.network_.to(device)
         from dpskit.weights import load_network
 
-        return load_network(self.weights, device)
+        weights = "dense" if dense and self.weights == "compact" else self.weights
+        return load_network(weights, device)
 
     def _train(self, frames: np.ndarray) -> Any:
         from dpskit.nn import PRESETS, TrainingOptions, resolve_device, train

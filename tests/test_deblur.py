@@ -7,11 +7,13 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from dpskit import DPSDeblur, Optics, RichardsonLucy
+from dpskit.baselines import wiener
 from dpskit.exceptions import InvalidParameterError, WeightsError
 from dpskit.metrics import pearson, psnr
 from dpskit.preprocessing import fourier_resample
 from dpskit.psf import airy
 from dpskit.synth import actin_mesh, filaments, optical_image, simulate
+from dpskit.synth.dense import power_law_field
 
 OPTICS = Optics(na=1.4, wavelength_nm=520.0, pixel_size_nm=0.51 * 520 / 1.4 / 3.5)
 
@@ -69,6 +71,20 @@ def test_light_is_kept_but_for_the_background(background):
     assert dps.sum() == pytest.approx(kept, rel=0.01)
     share = info["background"].sum() / seen.image.sum()
     assert info["background_fraction"] == pytest.approx(share, abs=0.01)
+
+
+def test_dense_pictures_keep_their_ground_and_beat_the_wiener_inverse():
+    rng = np.random.default_rng(8)
+    cells = power_law_field(144, 1.6, rng) > 0
+    truth = 300 + 500 * cells + 60 * power_law_field(144, 1.0, rng)
+    image = rng.poisson(optical_image(truth[None], airy(3.5)[None]))[8:-8, 8:-8]
+    truth = truth[8:-8, 8:-8]
+    sharp, info = DPSDeblur(fwhm_px=3.5).transform(image, return_info=True)
+    assert info["background_fraction"] == 0
+    assert sharp.mean() == pytest.approx(image.mean(), rel=1e-5)
+    for strength in (0.1, 0.03, 0.01, 0.003):
+        inverse = wiener(image.astype(float), airy(3.5), strength)
+        assert fidelity(truth, sharp, 3.5) > fidelity(truth, inverse, 3.5) + 0.5
 
 
 def test_large_camera_offset_is_taken_as_background():

@@ -106,8 +106,8 @@ class TrainingBatches:
         Structure kinds and their shares.
     haze : float, default=0.5
         Share of pictures with out-of-focus light.
-    dense : float, default=0.2
-        Share of pictures without a dark ground, which have no haze.
+    dense : float, default=0
+        Share of pictures without a dark ground; these have no haze.
 
     Examples
     --------
@@ -124,7 +124,7 @@ class TrainingBatches:
     n_channels: int = 9
     kinds: tuple[tuple[str, float], ...] = tuple(TRAINING_KINDS.items())
     haze: float = 0.5
-    dense: float = 0.2
+    dense: float = 0.0
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:
         """Return batch number `step` as float32 arrays."""
@@ -147,9 +147,9 @@ class TrainingBatches:
         clean = _back(spectrum * otf, size)
         peak = max(clean.max(), 1e-12)
         truth, clean, spectrum = truth / peak, clean / peak, spectrum / peak
-        background = np.zeros_like(clean)
-        if not dense:
-            background = self._background(spectrum, k, otf, rng)
+        if dense:
+            return _above_ground(_expose(clean, rng), truth, clean)
+        background = self._background(spectrum, k, otf, rng)
         image = _expose(clean + background, rng)
         image = image - background.min() * rng.choice([0, rng.uniform(0.6, 1)])
         return image, truth, clean
@@ -235,6 +235,14 @@ class ImageBatches:
 
 def _back(spectrum: np.ndarray, size: int) -> np.ndarray:
     return np.maximum(fft.irfft2(spectrum, (size, size)), 0)
+
+
+def _above_ground(*pictures: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Take from all the darkest truth, where it is large as pedestals go."""
+    ground = pictures[1].min()
+    if ground < 0.25 * (1 - ground):
+        return pictures
+    return tuple((picture - ground) / (1 - ground) for picture in pictures)
 
 
 def _true_otf(k: np.ndarray, fwhm_px: float, rng: np.random.Generator) -> np.ndarray:
