@@ -1,8 +1,8 @@
 """Data-consistency refinement: Richardson-Lucy steps from a good start.
 
 The network's output is moved towards the measured image. How far is decided
-by the image itself: its photons plan the number of steps, and they end early
-once the residual is no larger than the noise.
+by the image itself: its photons, and how well the PSF explains it, plan the
+number of steps, and they end early once the residual is no larger than the noise.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ __all__ = ["Refined", "filling", "planned_steps", "refine"]
 _CHECKS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64, 85)
 _DISCREPANCY = 0.95
 _BAND = (0.8, 1.0)
+_MISMATCH = {(0.2, 0.4): 2.5, (0.4, 0.6): 1.25, (0.6, 0.8): 1.25}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +52,10 @@ class _Optics:
     def __init__(self, shape: tuple[int, int], fwhm_px: float, dtype: np.dtype):
         k = cosine_radius(shape)
         self.otf = airy_otf(k, fwhm_px).astype(dtype)
-        low, high = (b * AIRY_CUTOFF / fwhm_px for b in _BAND)
-        self.band = (k > low) & (k <= high)
+        self.frequency = k * (fwhm_px / AIRY_CUTOFF)
+
+    def band(self, low: float, high: float) -> np.ndarray:
+        return (self.frequency > low) & (self.frequency <= high)
 
     def blur(self, x: np.ndarray) -> np.ndarray:
         spectrum = fft.dctn(x, norm="ortho", workers=-1) * self.otf
@@ -61,11 +64,25 @@ class _Optics:
     def discrepancy(
         self, residual: np.ndarray, mean: np.ndarray, noise: Noise
     ) -> float:
-        power = fft.dctn(residual, norm="ortho", workers=-1)[self.band]
+        power = fft.dctn(residual, norm="ortho", workers=-1)[self.band(*_BAND)]
         expected = float(np.mean(noise.variance(mean), dtype=np.float64))
         if not power.size or expected <= 0:
             return 0.0 if not np.any(power) else math.inf
         return float(np.mean(np.square(power, dtype=np.float64))) / expected
+
+    def mismatch(self, light: np.ndarray, model: np.ndarray) -> float:
+        """Return the error of the transfer function that the image shows.
+
+        In each band the amplitude of the image over that of the model should
+        be 1; the largest deviation counts, the lowest band's twice.
+        """
+        seen, told = (fft.dctn(x, norm="ortho", workers=-1) for x in (light, model))
+        worst = 0.0
+        for limits, weight in _MISMATCH.items():
+            a, b = (x[self.band(*limits)].astype(np.float64) for x in (seen, told))
+            if np.any(b):
+                worst = max(worst, weight * abs(float(a @ b / (b @ b)) - 1))
+        return worst
 
 
 def filling(image: np.ndarray, fwhm_px: float) -> float:
@@ -94,7 +111,7 @@ def filling(image: np.ndarray, fwhm_px: float) -> float:
 
 
 def planned_steps(
-    image: np.ndarray, fwhm_px: float, noise: Noise, width_error: float = 0.0
+    image: np.ndarray, fwhm_px: float, noise: Noise, psf_error: float = 0.0
 ) -> int:
     """Return the steps that an image and a PSF of this quality can bear.
 
@@ -106,30 +123,32 @@ def planned_steps(
         Width of the PSF in pixels.
     noise : Noise
         Of the image; its gain turns grey values into photons.
-    width_error : float, default=0
-        Relative standard error of the PSF's width.
+    psf_error : float, default=0
+        Relative error of the PSF's width or transfer function.
 
     Returns
     -------
     int
-        ``10 (N / 300)^0.7 / (1 + (f / 0.25)^6) - 5`` for N photons in the
-        brightest pixels and a `filling` f, and at most
-        ``7 (M / 300)^0.8 - 2.5`` with ``M = 1 / (0.68 width_error)^2``, from 0
+        ``10 (N / 300)^0.7 / (1 + (f / 0.25)^6) - 5`` for a squared signal to
+        noise ratio N of the brightest pixels (their photons, if there is no
+        other noise) and a `filling` f, and at most
+        ``7 (M / 300)^0.8 - 2.5`` with ``M = 1 / (0.68 psf_error)^2``, from 0
         to 85: near the best counts on simulated validation images.
 
     Examples
     --------
     >>> sparse = np.zeros((40, 40)); sparse[::8, ::8] = 5000.0
-    >>> planned_steps(sparse, 2.0, Noise(1.0, 0.0, 1.0), width_error=0.1)
+    >>> planned_steps(sparse, 2.0, Noise(1.0, 0.0, 1.0), psf_error=0.1)
     2
     """
     if noise.gain <= 0:
         light = 0.0 if noise.level > 0 else math.inf
     else:
-        signal = float(np.quantile(image, 0.999)) + noise.floor / noise.gain
-        light = max(signal, 0.0) / noise.gain
+        dark = noise.floor / noise.gain
+        signal = max(float(np.quantile(image, 0.999)) + min(dark, 0.0), 1e-30)
+        light = signal / (1 + max(dark, 0.0) / signal) / noise.gain
     crowd = 1 + (filling(image, fwhm_px) / 0.25) ** 6
-    trust = 1 / max((0.68 * width_error) ** 2, 1e-9)
+    trust = 1 / max((0.68 * psf_error) ** 2, 1e-9)
     steps = min(10 * (light / 300) ** 0.7 / crowd - 5, 7 * (trust / 300) ** 0.8 - 2.5)
     return int(np.clip(steps, 0, _CHECKS[-1]))
 
@@ -170,16 +189,21 @@ def refine(
 
     Notes
     -----
-    A step is ``x <- x H[y / (H x + b)]`` with Biggs and Andrews's
-    extrapolation. The discrepancy compares the residual ``y - H x - b`` in the
-    highest fifth of the frequencies that the PSF passes, where deblurring is
-    slowest, with the noise. Steps end at the number that `planned_steps`
-    gives, or once the discrepancy falls to 0.95.
+    A step is ``x <- x H[(y + d) / (H x + b + d)]`` with Biggs and Andrews's
+    extrapolation; d, the variance of darkness in units of light, stands for
+    read noise and removed light. The discrepancy compares the residual
+    ``y - H x - b`` in the highest fifth of the frequencies that the PSF passes,
+    where deblurring is slowest, with the noise. Steps end at the number that
+    `planned_steps` gives, or once the discrepancy falls to 0.95. The error of
+    the PSF is `width_error` or what the image shows: how far the amplitudes of
+    ``y - b`` over those of ``H x`` are from 1 between 0.2 and 0.8 of the cutoff.
 
     References
     ----------
     .. [1] Biggs and Andrews, Appl. Opt. 36, 1766 (1997),
        doi:10.1364/AO.36.001766
+    .. [2] Snyder, Hammoud and White, J. Opt. Soc. Am. A 10, 1014 (1993),
+       doi:10.1364/JOSAA.10.001014 (the variance of darkness)
 
     Examples
     --------
@@ -190,20 +214,23 @@ def refine(
     """
     optics = _Optics(image.shape, fwhm_px, image.dtype)
     tiny = 1e-6 * max(float(np.mean(np.abs(image))), 1e-30)
-    y = np.maximum(image, 0)
+    dark = max(noise.floor / noise.gain, 0.0) if noise.gain > 0 else 0.0
+    y = np.maximum(image + dark, 0)
     x = before = np.maximum(start, 0)
     point, change = x, None
+    model = optics.blur(x) + background
     last = steps
     if last is None:
-        last = planned_steps(image, fwhm_px, noise, width_error)
+        error = optics.mismatch(image - background, model - background)
+        last = planned_steps(image, fwhm_px, noise, max(error, width_error))
     for n in range(last + 1):
-        model = optics.blur(point) + background
         if n == last or (steps is None and n in _CHECKS):
-            discrepancy = optics.discrepancy(image - model, model - background, noise)
+            discrepancy = optics.discrepancy(image - model, model, noise)
             if n == last or discrepancy <= _DISCREPANCY:
                 break
-        ratio = y / np.maximum(model, tiny)
+        ratio = y / np.maximum(model + dark, tiny)
         x = np.maximum(point * optics.blur(ratio), 0)
         point, change = extrapolate(x, before, point, change)
         before = x
+        model = optics.blur(point) + background
     return Refined(x, n, discrepancy)

@@ -56,7 +56,7 @@ def test_light_plans_steps(photons, low, high):
 def test_dense_images_and_doubtful_widths_plan_fewer_steps():
     noise, image = Noise(2.5, 0.0, 1.0), sparse(3000)
     steps = planned_steps(image, 3.5, noise)
-    assert planned_steps(image, 3.5, noise, width_error=0.1) < steps
+    assert planned_steps(image, 3.5, noise, psf_error=0.1) < steps
     dense = image.max() * (0.5 + 0.5 * np.indices(image.shape)[0] / 60)
     assert planned_steps(dense, 3.5, noise) < steps
 
@@ -68,21 +68,53 @@ def test_filling_is_the_relative_mean():
 
 def test_steps_end_early_when_the_image_is_explained(truth, rng):
     """From the truth itself: fewer steps than the light would bear."""
-    mean = np.maximum(blur(truth) * 300, 0)
+    mean = np.maximum(blur(truth) * 3000, 0)
     image = rng.poisson(mean).astype(float)
     noise = estimate_noise(image, 3.5)
     easy = Noise(noise.gain, noise.floor + 10 * noise.level, 11 * noise.level)
     assert planned_steps(image, 3.5, easy) > 3
-    assert refine(truth * 300, image, 3.5, easy).steps == 0
+    assert refine(truth * 3000, image, 3.5, easy).steps == 0
 
 
-def test_bad_start_is_refined_to_the_noise(truth, rng):
+def test_noisy_start_is_refined_to_the_noise(truth, rng):
     mean = np.maximum(blur(truth) * 3000, 0)
     image = rng.poisson(mean).astype(float)
-    done = refine(image, image, 3.5, estimate_noise(image, 3.5))
+    start = truth * 3000 * rng.uniform(0.7, 1.3, truth.shape)
+    done = refine(start, image, 3.5, estimate_noise(image, 3.5))
     assert done.steps > 3
-    error = [np.mean((blur(x) - mean) ** 2) for x in (image, done.image)]
+    error = [np.mean((blur(x) - mean) ** 2) for x in (start, done.image)]
     assert error[1] < 0.05 * error[0]
+
+
+@pytest.mark.parametrize("told", [2.8, 3.15, 3.85, 4.2])
+def test_a_wrong_psf_takes_few_steps(truth, rng, told):
+    image = rng.poisson(np.maximum(blur(truth) * 3000, 0)).astype(float)
+    noise = estimate_noise(image, 3.5)
+    right, wrong = (refine(truth * 3000, image, f, noise) for f in (3.5, told))
+    assert right.steps > 10
+    assert wrong.steps < 3
+
+
+def test_light_in_other_units_takes_the_same_steps(truth, rng):
+    image = rng.poisson(np.maximum(blur(truth) * 3000, 0) + 500).astype(float) - 500
+    steps = []
+    for scale in (1e-3, 1.0, 700.0):
+        noise = estimate_noise(scale * image, 3.5)
+        steps.append(refine(scale * 3000 * truth, scale * image, 3.5, noise).steps)
+    assert steps[0] == steps[1] == steps[2]
+
+
+def test_noise_of_removed_light_is_not_taken_for_light(truth, rng):
+    """Without the variance of darkness negative pixels would count as 0."""
+    mean = np.maximum(blur(truth) * 60, 0)
+    image = rng.poisson(mean + 200).astype(float) - 200
+    noise = Noise(1.0, 200.0, 200 + mean.mean())
+    light = [
+        refine(truth * 60, image, 3.5, n, steps=10).image.sum()
+        for n in (noise, Noise(1.0, 0.0, noise.level))
+    ]
+    assert light[0] == pytest.approx(image.sum(), rel=0.01)
+    assert light[1] > 1.03 * image.sum()
 
 
 def test_light_is_kept(truth):
