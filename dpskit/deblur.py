@@ -110,6 +110,7 @@ default="auto"
     The result has the units of the input; its sum is the input's sum minus
     the removed background. ``transform(a * X)`` is ``a * transform(X)``.
     Where the width cannot be estimated 3.5 px is used, with a warning.
+    ``info["dense"]`` tells whether light was taken to be nearly everywhere.
 
     References
     ----------
@@ -283,6 +284,7 @@ default="auto"
             **asdict(width),
             "background": (pedestal + haze) * scale,
             "background_fraction": 1 - kept / total if total > 0 else 0.0,
+            "dense": dense,
             "refine_steps": done.steps,
             "discrepancy": done.discrepancy,
             "photons": _peak_photons(image, noise),
