@@ -111,7 +111,7 @@ def scene(geometry: str, seed: int) -> tuple[np.ndarray, Optics, np.ndarray]:
         )
         return raw.stack(), optics, vectors
     light = recorded(truth, optics, strange(geometry, vectors, rng), damping)
-    mean = photons * (light[1:] / light[0].max() + background)
+    mean = photons * (light[1:] / max(light[0].max(), 1e-9) + background)
     return camera.read(mean, rng), optics, vectors
 
 

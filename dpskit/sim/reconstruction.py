@@ -19,6 +19,7 @@ from dpskit.sim._frames import arrange, photons_in
 from dpskit.sim._otf import DetectionOTF, airy_detection, measured_detection
 from dpskit.sim.checks import check_sampling, check_saturation
 from dpskit.sim.combine import Pattern, combine
+from dpskit.sim.given import check_given
 from dpskit.sim.parameters import SIMParameters
 from dpskit.sim.search import Search, prepare, reordered
 
@@ -278,6 +279,8 @@ class SIMReconstruction(ImageTransformer):
         check_is_fitted(self)
         self._check_params()
         sets, lead, order = self._sets(X)
+        if self._known() is not None:
+            self._check_known(sets.mean(axis=0))
         results = [self._reconstruct(frames, order) for frames in self._progress(sets)]
         images, infos = zip(*results, strict=True)
         image = np.stack(images).reshape(*lead, *images[0].shape)
@@ -301,6 +304,13 @@ class SIMReconstruction(ImageTransformer):
 
     def _known(self) -> SIMParameters | None:
         return self.parameters or getattr(self, "parameters_", None)
+
+    def _check_known(self, frames: np.ndarray) -> None:
+        """Say so where the pattern that is known is not that of the frames."""
+        known = self._known()
+        otf = self._transfer(known)
+        prepared = prepare(_unit(frames)[0], otf.cutoff, self.correct_drift)
+        check_given(prepared.frames, otf, known)
 
     def _find(self, frames: np.ndarray, order: str) -> SIMParameters:
         otf, pixel = self._detection()
