@@ -23,7 +23,8 @@ __all__ = ["Refined", "filling", "planned_steps", "refine"]
 _CHECKS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64, 85)
 _DISCREPANCY = 0.95
 _BAND = (0.8, 1.0)
-_MISMATCH = {(0.2, 0.4): 2.5, (0.4, 0.6): 1.25, (0.6, 0.8): 1.25}
+_COARSE = (0.1, 0.2)
+_FINER = {(0.3, 0.4): 2.5, (0.4, 0.6): 1.5, (0.6, 0.8): 1.5}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,16 +74,17 @@ class _Optics:
     def mismatch(self, light: np.ndarray, model: np.ndarray) -> float:
         """Return the error of the transfer function that the image shows.
 
-        In each band the amplitude of the image over that of the model should
-        be 1; the largest deviation counts, the lowest band's twice.
+        The amplitude of the image over that of the model should be the same
+        in all bands; the largest change from the coarse one counts.
         """
         seen, told = (fft.dctn(x, norm="ortho", workers=-1) for x in (light, model))
-        worst = 0.0
-        for limits, weight in _MISMATCH.items():
+
+        def amplitude(limits: tuple[float, float]) -> float:
             a, b = (x[self.band(*limits)].astype(np.float64) for x in (seen, told))
-            if np.any(b):
-                worst = max(worst, weight * abs(float(a @ b / (b @ b)) - 1))
-        return worst
+            return float(a @ b / (b @ b)) if np.any(b) else 1.0
+
+        coarse = amplitude(_COARSE) or 1.0
+        return max(w * abs(amplitude(b) / coarse - 1) for b, w in _FINER.items())
 
 
 def filling(image: np.ndarray, fwhm_px: float) -> float:
@@ -195,8 +197,10 @@ def refine(
     ``y - H x - b`` in the highest fifth of the frequencies that the PSF passes,
     where deblurring is slowest, with the noise. Steps end at the number that
     `planned_steps` gives, or once the discrepancy falls to 0.95. The error of
-    the PSF is `width_error` or what the image shows: how far the amplitudes of
-    ``y - b`` over those of ``H x`` are from 1 between 0.2 and 0.8 of the cutoff.
+    the PSF is `width_error` or, if larger, what the image shows: how much the
+    amplitudes of ``y - b`` over those of ``H x`` change between 0.1 and 0.8 of the
+    cutoff. A network that gives the mean of what is possible leaves them as
+    they are if the PSF is right.
 
     References
     ----------
