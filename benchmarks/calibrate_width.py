@@ -1,13 +1,15 @@
 """Calibrate the automatic PSF width on simulation and report its errors.
 
-    python -m benchmarks.calibrate_width [--evaluate]
+    python -m benchmarks.calibrate_width [--keep network|both]
 
 Simulates images of known width (`benchmarks.width_images`), fits the network
-of `dpskit.preprocessing.width` to their radial spectra, scales its uncertainty
-on images kept aside, stores both as ``dpskit/preprocessing/width.json``, and
-writes the errors of `estimate_fwhm` on images of other seeds, and of kinds
-never used in the calibration, to ``docs/width.md``. ``--evaluate`` keeps the
-stored network. One core, all seeds fixed, images in memory only.
+of `dpskit.preprocessing.width` to their radial spectra, then, on others, many
+of them bright and with an Airy PSF, the one of `dpskit.preprocessing.cutoff`,
+scales the uncertainty on images kept aside, stores all as
+``dpskit/preprocessing/width.json``, and writes the errors of `estimate_fwhm` on
+images of other seeds, and of kinds never used in the calibration, to
+``docs/width.md``. ``--keep`` keeps the first network or both. One core, all
+seeds fixed, images in memory only.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from torch import nn
 from benchmarks.width_images import KINDS, MODALITIES, Recipe, draw_recipe, make_picture
 from dpskit.metrics import decorrelation
 from dpskit.preprocessing import width as model
+from dpskit.preprocessing.cutoff import cutoff_features
 
 ROOT = Path(__file__).parent.parent
 TABLE, REPORT = ROOT / "dpskit/preprocessing/width.json", ROOT / "docs/width.md"
@@ -37,6 +40,17 @@ GRID_WIDTHS = (2.0, 2.5, 3.0, 4.0, 6.0, 8.0, 16.0, 25.0)
 GRID_PHOTONS = (10, 100, 1000, 10_000, np.inf)
 DILATIONS, TAPS, HIDDEN = (1, 2, 4, 4), 7, 16
 EPOCHS, BATCH, RATE, SOFTNESS, KEPT_ASIDE = 30, 64, 3e-3, 0.06, 0.15
+CUTOFF_SIZES = {64: 0.15, 96: 0.18, 128: 0.25, 192: 0.22, 256: 0.15, 384: 0.05}
+MORE_AIRY, MOST_AIRY = (
+    dict(zip(MODALITIES, shares, strict=True))
+    for shares in (
+        (0.30, 0.30, 0.10, 0.10, 0.13, 0.07),
+        (0.50, 0.25, 0.07, 0.05, 0.08, 0.05),
+    )
+)
+ANY_LIGHT_SEED, BRIGHT_SEED, ANY_LIGHT, BRIGHT = 60_000, 61_000, 4500, 2400
+JUDGE_HIDDEN, JUDGE_EPOCHS, JUDGE_BATCH, JUDGE_RATE = 24, 50, 128, 5e-3
+EXACT_AIRY = 3.0  # times likelier than drawn
 
 
 @dataclass(frozen=True)
@@ -59,19 +73,29 @@ class Case:
         return abs(self.found.fwhm_px - self.true_px) <= self.found.std_px
 
 
-def simulate_spectra(n: int) -> list[tuple[model.RingSpectrum, float]]:
-    """Return ring spectra and true widths of the calibration images."""
+def simulate_spectra(
+    n: int, seed: int = CALIBRATION_SEED, bright: bool = False, **shares: Any
+) -> list[tuple[model.RingSpectrum, float, Recipe]]:
+    """Return ring spectra, true widths and recipes of the calibration images."""
     out = []
     for i in range(n):
-        rng = np.random.default_rng([CALIBRATION_SEED, i])
-        image, width = make_picture(draw_recipe(rng), rng)
+        rng = np.random.default_rng([seed, i])
+        given = {"photons": _much_light(rng)} if bright else {}
+        recipe = draw_recipe(rng, **shares, **given)
+        image, width = make_picture(recipe, rng)
         standard = model.standardise(image)
         if standard is None:
             continue
         spectrum = model.RingSpectrum.measure(standard)
         if not spectrum.decorrelation.reason:
-            out.append((spectrum, width))
+            out.append((spectrum, width, recipe))
     return out
+
+
+def _much_light(rng: np.random.Generator) -> float:
+    if rng.random() < 0.75:
+        return float(np.exp(rng.uniform(np.log(500), np.log(20_000))))
+    return np.inf
 
 
 def build() -> nn.ModuleList:
@@ -92,16 +116,18 @@ def forward(layers: nn.ModuleList, x: torch.Tensor) -> torch.Tensor:
     return layers[-1](x)[:, 0].log_softmax(1)
 
 
-def fit(spectra: Sequence[tuple[model.RingSpectrum, float]]) -> nn.ModuleList:
+def fit(spectra: Sequence[tuple[model.RingSpectrum, float, Recipe]]) -> nn.ModuleList:
     """Return convolutions trained on spectra, most of them also downsampled."""
     torch.manual_seed(CALIBRATION_SEED)
     rng = np.random.default_rng(CALIBRATION_SEED)
-    factors = [_draw_factor(width, rng) for _, width in spectra]
+    factors = [_draw_factor(width, rng) for _, width, _ in spectra]
     inputs = torch.tensor(
-        np.array([s.channels(f) for (s, _), f in zip(spectra, factors, strict=True)]),
+        np.array(
+            [s.channels(f) for (s, _, _), f in zip(spectra, factors, strict=True)]
+        ),
         dtype=torch.float32,
     )
-    logs = np.log([w / f for (_, w), f in zip(spectra, factors, strict=True)])
+    logs = np.log([w / f for (_, w, _), f in zip(spectra, factors, strict=True)])
     target = np.exp(-0.5 * ((model.LOG_WIDTHS - logs[:, None]) / SOFTNESS) ** 2)
     target = torch.tensor(target / target.sum(1, keepdims=True), dtype=torch.float32)
     layers, steps = build(), EPOCHS * (len(spectra) // BATCH)
@@ -128,43 +154,114 @@ def _draw_factor(width: float, rng: np.random.Generator) -> float:
 
 def export(layers: nn.ModuleList) -> dict[str, Any]:
     """Return the network as numbers of four digits."""
-
-    def rounded(tensor: torch.Tensor) -> list:
-        digits = [float(f"{v:.4g}") for v in tensor.detach().ravel().tolist()]
-        return np.array(digits).reshape(tensor.shape).tolist()
-
     dilations = (*DILATIONS, 1)
     return {
         "layers": [
-            {"dilation": d, "weight": rounded(c.weight), "bias": rounded(c.bias)}
+            {"dilation": d, "weight": _rounded(c.weight), "bias": _rounded(c.bias)}
             for c, d in zip(layers, dilations, strict=True)
         ],
         "spread": 1.0,
     }
 
 
+def _rounded(tensor: torch.Tensor) -> list:
+    digits = [float(f"{v:.4g}") for v in tensor.detach().ravel().tolist()]
+    return np.array(digits).reshape(tensor.shape).tolist()
+
+
 def calibrated_spread(
-    table: dict[str, Any], kept: Sequence[tuple[model.RingSpectrum, float]]
+    table: dict[str, Any], kept: Sequence[tuple[model.RingSpectrum, float, Recipe]]
 ) -> float:
     """Return the factor by which 68 % of the kept images are covered."""
     network = model.WidthNetwork.from_table(table)
     ratios = []
-    for spectrum, width in kept:
+    for spectrum, width, _ in kept:
         found = model.read_width(spectrum, network)
         ratios.append(abs(found.fwhm_px - width) / found.std_px)
     return float(f"{np.quantile(ratios, 0.68):.4g}")
 
 
-def calibrate(n: int) -> None:
-    """Simulate, fit and store the table."""
+def fit_judge(
+    features: np.ndarray, log_ratio: np.ndarray, weight: np.ndarray
+) -> dict[str, Any]:
+    """Return the network that predicts log of true over guessed width.
+
+    The loss is the negative log of a Laplace law of its median and scale.
+    """
+    torch.manual_seed(CALIBRATION_SEED)
+    centre, scale = features.mean(0), features.std(0)
+    inputs = np.clip((features - centre) / scale, -4, 4)
+    columns = (inputs, features[:, 0], np.exp(features[:, 7]), log_ratio, weight)
+    x, cutoff, guessed, target, weight = (
+        torch.tensor(c, dtype=torch.float32) for c in columns
+    )
+    first = nn.Linear(x.shape[1], JUDGE_HIDDEN)
+    second = nn.Linear(JUDGE_HIDDEN, 3)
+    weights = [*first.parameters(), *second.parameters()]
+    per_epoch = len(x) // JUDGE_BATCH
+    steps = JUDGE_EPOCHS * per_epoch
+    optimiser = torch.optim.AdamW(weights, JUDGE_RATE, weight_decay=0.03)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, JUDGE_RATE, total_steps=steps
+    )
+    for step in range(steps):
+        start = step % per_epoch * JUDGE_BATCH
+        if start == 0:
+            order = torch.randperm(len(x))
+        b = order[start : start + JUDGE_BATCH]
+        trust, shift, spread = second(nn.functional.silu(first(x[b]))).T
+        error = trust.sigmoid() * cutoff[b] + guessed[b] * shift - target[b]
+        loss = error.abs() * torch.exp(-spread) / guessed[b] + spread
+        loss = (weight[b] * loss).sum() / weight[b].sum()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    layers = [[_rounded(c.weight), _rounded(c.bias)] for c in (first, second)]
+    return {
+        "centre": _rounded(torch.tensor(centre)),
+        "scale": _rounded(torch.tensor(scale)),
+        "layers": layers,
+    }
+
+
+def judge_rows(
+    network: model.WidthNetwork,
+    spectra: Sequence[tuple[model.RingSpectrum, float, Recipe]],
+) -> np.ndarray:
+    """Return features, log of true over guessed width, and weight by image."""
+    rows = []
+    for spectrum, width, recipe in spectra:
+        guess = model.read_width(spectrum, network)
+        spread = guess.std_px / guess.fwhm_px
+        features = cutoff_features(spectrum, guess.fwhm_px, spread)
+        if features is not None:
+            exact = abs(width / recipe.optics_px - 1) < 0.004
+            weight = EXACT_AIRY if exact else 1.0
+            rows.append([*features, np.log(width / guess.fwhm_px), weight])
+    return np.array(rows)
+
+
+def calibrate_cutoff(network: model.WidthNetwork) -> dict[str, Any]:
+    """Simulate, fit and return the table of the second network."""
+    any_light = {"modalities": MORE_AIRY, "sizes": CUTOFF_SIZES}
+    bright = {"modalities": MOST_AIRY, "sizes": CUTOFF_SIZES, "bright": True}
+    spectra = simulate_spectra(ANY_LIGHT, ANY_LIGHT_SEED, **any_light)
+    spectra += simulate_spectra(BRIGHT, BRIGHT_SEED, **bright)
+    rows = judge_rows(network, spectra)
+    return fit_judge(rows[:, :-2], rows[:, -2], rows[:, -1])
+
+
+def calibrate(n: int) -> dict[str, Any]:
+    """Simulate, fit and return the table of the first network."""
     start = time.perf_counter()
     spectra = simulate_spectra(n)
     print(f"{len(spectra)} spectra in {time.perf_counter() - start:.0f} s", flush=True)
     kept = int(KEPT_ASIDE * len(spectra))
     table = export(fit(spectra[kept:]))
     table["spread"] = calibrated_spread(table, spectra[:kept])
-    TABLE.write_text(json.dumps(table, separators=(",", ":")) + "\n", encoding="utf-8")
-    print(f"stored after {time.perf_counter() - start:.0f} s", flush=True)
+    print(f"network after {time.perf_counter() - start:.0f} s", flush=True)
+    return table
 
 
 def examine(n: int, seed: int, **given: Any) -> list[Case]:
@@ -269,6 +366,8 @@ def evaluate(n: int) -> str:
     plain = plain[np.isfinite(plain)] / np.nanmedian(plain)
     low, high = np.quantile(plain, [0.05, 0.95])
     return REPORT_TEXT.format(
+        any_light=ANY_LIGHT,
+        bright=BRIGHT,
         n=len(cases),
         grid=grid_table(),
         overall=HEADER.format("set") + "\n" + row("all", cases),
@@ -317,6 +416,13 @@ a PSF with tails the width of its core and a little more. "within ±std" is the
 share of images whose true width lies within the stated uncertainty; 68 % is right.
 Where an image says little, widths of about 4 px are taken as likelier: narrower
 ones are then read too wide and wider ones too narrow.
+
+A first network reads the radial spectrum. Then an Airy transfer function times a
+smooth object plus noise is fitted to it (`dpskit/preprocessing/cutoff.py`): where
+that finds the cutoff to 5 % and no broad pattern fits far better, a second network
+weighs the fit against the first answer. It is trained on {any_light:,} images of any
+light and {bright:,} bright ones, an exact Airy PSF counting three times. The stated
+uncertainty stays that of the first answer, as the PSF may not be an Airy pattern.
 
 ## By sampling and light
 
@@ -377,14 +483,19 @@ filtered after the camera.
 def main() -> None:
     """Calibrate unless told not to, then evaluate and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--evaluate", action="store_true", help="keep the network")
+    parser.add_argument("--keep", choices=("network", "both"), help="do not fit again")
     parser.add_argument("--images", type=int, default=10_000, help="calibration images")
     parser.add_argument("--test", type=int, default=1200, help="test images")
     args = parser.parse_args()
     torch.set_num_threads(1)
     start = time.perf_counter()
-    if not args.evaluate:
-        calibrate(args.images)
+    if args.keep != "both":
+        stored = json.loads(TABLE.read_text(encoding="utf-8"))
+        table = stored if args.keep else calibrate(args.images)
+        network = model.WidthNetwork.from_table(table)
+        table["cutoff"] = calibrate_cutoff(network)
+        text = json.dumps(table, separators=(",", ":")) + "\n"
+        TABLE.write_text(text, encoding="utf-8")
     REPORT.write_text(evaluate(args.test), encoding="utf-8")
     print(f"{REPORT.name} after {time.perf_counter() - start:.0f} s")
 

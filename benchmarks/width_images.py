@@ -79,17 +79,22 @@ class Recipe:
     processing: str = "none"
 
 
-def draw_recipe(rng: np.random.Generator, **given: Any) -> Recipe:
+def draw_recipe(
+    rng: np.random.Generator,
+    modalities: dict[str, float] = MODALITIES,
+    sizes: dict[int, float] = SIZES,
+    **given: Any,
+) -> Recipe:
     """Return a random recipe of the calibration set; `given` is kept."""
     width = float(np.exp(rng.uniform(np.log(1.7), np.log(12))))
     noisy = np.exp(rng.uniform(np.log(7), np.log(20_000)))
     drawn = {
         "kind": _pick(KINDS, rng),
-        "modality": _pick(MODALITIES, rng),
+        "modality": _pick(modalities, rng),
         "optics_px": width,
         "fwhm_nm": float(np.exp(rng.uniform(np.log(45), np.log(400)))),
         "photons": float(noisy if rng.random() < 0.92 else np.inf),
-        "size": int(_pick(SIZES, rng)),
+        "size": int(_pick(sizes, rng)),
         "haze": bool(rng.random() < 0.5),
         "processing": _draw_processing(width, rng),
     }

@@ -4,8 +4,10 @@ The transfer function ends at a cutoff of 1.03 / FWHM cycles per pixel, inside
 of which the spectrum is that of the object times the transfer function, and
 beyond which only noise is left. A small network that slides along the log of
 the frequency, so that it treats all widths alike, reads the radial spectrum
-and the decorrelation resolution and returns a distribution over widths. It is
-calibrated on simulation by ``python -m benchmarks.calibrate_width``.
+and the decorrelation resolution and returns a distribution over widths. Then the
+cutoff itself is looked for (`dpskit.preprocessing.cutoff`), which says more
+where there is much light and the PSF is an Airy pattern. Both are calibrated on
+simulation by ``python -m benchmarks.calibrate_width``.
 """
 
 from __future__ import annotations
@@ -23,11 +25,12 @@ from dpskit._utils.params import Matching, validate_params
 from dpskit._utils.transfer import AIRY_CUTOFF
 from dpskit._utils.validation import check_image
 from dpskit.metrics import DecorrelationResult, decorrelation
+from dpskit.preprocessing.cutoff import CutoffJudge, cutoff_features
 
 __all__ = ["RingSpectrum", "WidthEstimate", "WidthNetwork", "estimate_fwhm"]
 
 MIN_SIZE, BLOCK = 48, 1024
-METHOD = "radial spectrum and decorrelation, calibrated on simulation"
+METHOD = "radial spectrum, decorrelation and cutoff, calibrated on simulation"
 # The network is trained where the FWHM is below WIDE; a wider PSF is read
 # again as if the image were downsampled to TARGET.
 WIDE, TARGET = 6.0, 4.0
@@ -131,7 +134,8 @@ def estimate_fwhm(image: Any) -> WidthEstimate:
     spectrum = RingSpectrum.measure(standard)
     if spectrum.decorrelation.reason:
         return WidthEstimate(reason="no structure stands out from the noise")
-    return read_width(spectrum, _network())
+    network, judge = _networks()
+    return look_at_cutoff(spectrum, read_width(spectrum, network), judge)
 
 
 def read_width(spectrum: RingSpectrum, network: WidthNetwork) -> WidthEstimate:
@@ -141,6 +145,20 @@ def read_width(spectrum: RingSpectrum, network: WidthNetwork) -> WidthEstimate:
     if factor > WIDE / TARGET:
         width, spread = network.width(spectrum, factor)
     return WidthEstimate(width, width * spread)
+
+
+def look_at_cutoff(
+    spectrum: RingSpectrum, first: WidthEstimate, judge: CutoffJudge
+) -> WidthEstimate:
+    """Return the width, corrected by the cutoff where that is to be believed.
+
+    The relative uncertainty stays, as the PSF may not be an Airy pattern.
+    """
+    features = cutoff_features(spectrum, first.fwhm_px, first.std_px / first.fwhm_px)
+    if features is None:
+        return first
+    change = float(np.exp(judge.weigh(features)))
+    return WidthEstimate(first.fwhm_px * change, first.std_px * change)
 
 
 def _busiest_block(image: np.ndarray, size: int) -> np.ndarray:
@@ -295,7 +313,8 @@ def _convolve(
 
 
 @cache
-def _network() -> WidthNetwork:
-    """Return the calibrated network that ships with the package."""
+def _networks() -> tuple[WidthNetwork, CutoffJudge]:
+    """Return the calibrated networks that ship with the package."""
     stored = resources.files("dpskit.preprocessing").joinpath("width.json")
-    return WidthNetwork.from_table(json.loads(stored.read_text(encoding="utf-8")))
+    table = json.loads(stored.read_text(encoding="utf-8"))
+    return WidthNetwork.from_table(table), CutoffJudge.from_table(table["cutoff"])
