@@ -107,12 +107,17 @@ def score(
 def hole(
     image: np.ndarray, pixel_nm: float, centre_nm: np.ndarray, diameter_nm: float
 ) -> float:
-    """Return how much darker a ring's centre is than its rim, 1 at most."""
+    """Return how much darker a ring's centre is than its rim, 1 at most.
+
+    0 where the rim is not at least as much brighter than what lies 80 nm outside.
+    """
     turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)[:, None]
-    rim = centre_nm + diameter_nm / 2 * np.hstack([np.sin(turn), np.cos(turn)])
-    edge = sample(image, rim, pixel_nm).mean()
-    middle = sample(image, centre_nm[None], pixel_nm)[0]
-    return float(np.clip(1 - middle / max(edge, 1e-9), -1, 1))
+    circle = np.hstack([np.sin(turn), np.cos(turn)])
+    radii = np.array([0.0, diameter_nm / 2, diameter_nm / 2 + 80])[:, None, None]
+    middle, edge, outside = sample(image, centre_nm + radii * circle, pixel_nm).mean(1)
+    if outside >= (1 - DIP) * edge:
+        return 0.0
+    return float(np.clip(1 - middle / edge, -1, 1))
 
 
 def rings(

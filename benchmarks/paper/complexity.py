@@ -39,8 +39,7 @@ def summary(found: dict[str, Any]) -> list[list[str]]:
             "weights",
             "The 178.9 counts two operations per weight, not the cost of an image "
             f"({paper['gmacs']:.0f} GMAC). The memory's rule is not stated; our "
-            "weights "
-            "alone are 4 bytes each.",
+            "weights alone are 4 bytes each.",
         ],
         [
             "6 GB for 1024 x 1024, on a GPU",
@@ -77,17 +76,13 @@ def render(found: dict[str, Any]) -> str:
     return (
         table(head, rows)
         + "\nThe published counts fit the preset `paper` (base width 64, kernels of 6 "
-        "px) "
-        "to 0.01 %, if MFLOPs are two per kernel weight, which is what a profiler "
-        "counts "
-        "when it sees the initialisers only.\n\n"
-        "Memory of `DPSDeblur().transform` at 1024 x 1024 (peak of the resident "
-        "memory "
-        f"above imported libraries and image, its own process): {used}. The paper's "
-        f"network was not run: its layer outputs at 1024 x 1024, all kept, and its "
-        f"weights are {found['paper_1024_mb'] / 1000:.1f} GB by count, which is the "
-        "order "
-        "of the 6 GB that the paper reports.\n"
+        "px) to 0.01 %, if MFLOPs are two per kernel weight, which is what a profiler "
+        "counts when it sees the initialisers only.\n\nMemory of "
+        "`DPSDeblur().transform` at 1024 x 1024 (peak of the resident memory above "
+        f"imported libraries and image, its own process): {used}. The paper's network "
+        "was not run: its layer outputs at 1024 x 1024, all kept, and its weights are "
+        f"{found['paper_1024_mb'] / 1000:.1f} GB by count, which is the order of the 6 "
+        "GB that the paper reports.\n"
     )
 
 

@@ -243,9 +243,9 @@ def summary(found: dict[str, Any]) -> list[list[str]]:
             "confocal line pairs: 210 nm before, 150 nm with DPS (1.4-fold)",
             f"{text(lines['before'], '.0f')} nm before, {text(lines['DPS'], '.0f')} nm "
             f"with DPS ({text(gain, '.1f')}-fold)",
-            f"Simulated slide, NA 1.4, 488 nm, 1 Airy unit ({CONFOCAL.psf_fwhm_nm:.0f} "
-            "nm), "
-            f"{LADDER_PHOTONS:.0f} photons, PSF known exactly.",
+            "Simulated slide, NA 1.4, 488 nm, 1 Airy unit "
+            f"({CONFOCAL.psf_fwhm_nm:.0f} nm), {LADDER_PHOTONS:.0f} photons, PSF "
+            "known exactly.",
         ],
         [
             "confocal MT, mitochondria and NPC sharper (pictures)",
@@ -267,15 +267,13 @@ def render(found: dict[str, Any]) -> str:
     out = [
         f"Simulated confocal slide (PSF {CONFOCAL.psf_fwhm_nm:.0f} nm, "
         f"{LADDER_PHOTONS:.0f} photons), smallest distance (nm) from which on every "
-        "pair "
-        "is told apart:\n",
+        "pair is told apart:\n",
         table(names, [[text(v, ".0f") for v in lines.values()]]),
         picture(
             "fig8_ladder", "Fig. 8A: line pairs 0 to 390 nm apart, and two profiles."
         ),
-        f"Simulated confocal samples, {CONFOCAL_PHOTONS:.0f} photons, PSNR (dB) at 0.6 "
-        "of "
-        f"the PSF's width, mean of {FIELDS} fields:\n",
+        f"Simulated confocal samples, {CONFOCAL_PHOTONS:.0f} photons, PSNR (dB) at "
+        f"0.6 of the PSF's width, mean of {FIELDS} fields:\n",
         table(
             ["", *names],
             [[kind, *(f"{v[n]:.1f}" for n in names)] for kind, v in samples.items()],
@@ -293,22 +291,18 @@ def render(found: dict[str, Any]) -> str:
         rows = {k: v for k, v in found["real_lines"].items() if k != "plane"}
         out += [
             "Real confocal line pattern (`confocal_lines_22nm_stack.tif`, MPI-CBG "
-            "light "
-            "microscopy facility, CC BY 4.0, from BioImageAnalysisNotebooks; 1 to 8 "
-            "counts), "
-            f"plane {found['real_lines']['plane']}, width 180 nm from the beads beside "
-            "it; "
-            "dip between the closest two lines of the mean profile:\n",
+            "light microscopy facility, CC BY 4.0, from BioImageAnalysisNotebooks; 1 "
+            f"to 8 counts), plane {found['real_lines']['plane']}, width 180 nm from "
+            "the beads beside it; dip between the closest two lines of the mean "
+            "profile:\n",
             table(list(rows), [[text(v) for v in rows.values()]]),
             picture("fig8_lines", "A measured line pattern, and its mean profile."),
         ]
     if "real_sted" in found:
         out += [
-            "Real STED tubulin (`sted_tubulin.tif`, FLClab, MIT), nothing told; there "
-            "is no "
-            "truth: resolution by decorrelation, and RSP, the correlation with the "
-            "image "
-            "after blurring the result again:\n",
+            "Real STED tubulin (`sted_tubulin.tif`, FLClab, MIT), nothing told; "
+            "there is no truth: resolution by decorrelation, and RSP, the "
+            "correlation with the image after blurring the result again:\n",
             table(
                 ["", "resolution (px)", "RSP"],
                 [

@@ -67,8 +67,8 @@ def summary(found: dict[str, Any]) -> list[list[str]]:
         for noise, values in found["psnr"].items()
     ]
     why = (
-        "Gain and offset are matched before PSNR is taken here, the paper's values of "
-        "5 to 15 dB come from unmatched intensities. Other PSF and other pictures, and "
+        "Gain and offset are matched here; values of 5 to 15 dB point to intensities "
+        "that were not. Other PSF and other pictures, and "
         "the networks never saw photographs."
     )
     return [[_standing(PAPER, "DPS"), "; ".join(ours), why]]
@@ -82,24 +82,20 @@ def render(found: dict[str, Any]) -> str:
     """Return the section."""
     out = [
         "Paper's values (its PSF and the scale of the intensities are not stated; by "
-        "these "
-        "figures SelfDeblur has the best mean and DPS the most columns):\n",
+        "these figures SelfDeblur has the best mean and DPS the most columns):\n",
         _table(COLUMNS, {k: list(v) for k, v in PAPER.items()}),
     ]
     for noise, values in found["psnr"].items():
         out += [
             f"Ours, centre 128 x 128 px of six photographs {_light(noise)}, gain and "
-            "offset "
-            "matched (`python -m benchmarks.standard_images --boat PATH`, "
+            "offset matched (`python -m benchmarks.standard_images --boat PATH`, "
             "[more](standard_images.md)):\n",
             _table(NAMES, values),
         ]
     out.append(
         "The columns are other pictures than the paper's. Bold: best of the column. "
-        "Deep "
-        "priors are shown at the last step that all six crops have reached, which is "
-        "fewer "
-        "than published ([more](standard_images.md)).\n"
+        "Deep priors are shown at the last step that all six crops have reached, "
+        "which is fewer than published ([more](standard_images.md)).\n"
     )
     return "\n".join(out)
 

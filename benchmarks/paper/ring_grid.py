@@ -130,13 +130,12 @@ def render(found: dict[str, Any]) -> str:
     return (
         f"{REPEATS} rings of each of {len(RADII_NM)} radii ({RADII_NM[0]:g} to "
         f"{RADII_NM[-1]:g} nm) on one slide, PSF {OPTICS.psf_fwhm_nm:.0f} nm, Gaussian "
-        "noise. "
-        "PSNR (dB) of the square around each ring at 0.6 of the PSF's width, gain and "
-        "offset matched over the slide, mean over radii:\n\n"
+        "noise. PSNR (dB) of the square around each ring at 0.6 of the PSF's width, "
+        "gain and offset matched over the slide, mean over radii:\n\n"
         + table(head, rows)
         + "\nSmallest radius (nm) from which on at least half of the rings are open "
-        "(their "
-        "centre 20 % darker than the rim; dash: not even the largest):\n\n"
+        "(their centre 20 % darker than the rim, and so is what lies 80 nm outside; "
+        "dash: not even the largest). Noise alone opens some:\n\n"
         + table(head, sizes)
         + "\n"
         + picture("figS8", "Fig. S8: PSNR and share of open rings.")

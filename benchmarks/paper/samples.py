@@ -219,9 +219,8 @@ def render(found: dict[str, Any]) -> str:
     return (
         f"Nine raw frames of {PHOTONS} photons, reconstructed, then deblurred; n = "
         f"{FIELDS} fields of 8.3 µm. FWHM: median over lone straight pieces of "
-        "filament "
-        "(the tube of 40 nm included for MT). PSNR at 0.6 of the width of the SIM PSF. "
-        "Mean ± standard deviation over fields.\n\n"
+        "filament (the tube of 40 nm included for MT). PSNR at 0.6 of the width of "
+        "the SIM PSF. Mean ± standard deviation over fields.\n\n"
         + table(head, rows)
         + "\nRings told open (centre 20 % darker than the rim), four of each "
         "diameter:\n\n"

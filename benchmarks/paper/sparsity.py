@@ -145,8 +145,7 @@ def summary(found: dict[str, Any]) -> list[list[str]]:
     why = (
         "No network was trained with and without the term, for that costs hours; its "
         "objective is minimised over the pixels instead. The paper does not say "
-        "whether "
-        "|x| is summed or averaged. Simulated beads."
+        "whether |x| is summed or averaged. Simulated beads."
     )
     return [["1.4-fold finer with the sparsity term", ours, why]]
 
@@ -162,12 +161,10 @@ def render(found: dict[str, Any]) -> str:
         f"Beads of {BEAD_NM:g} nm, n = {FIELDS} fields, {PHOTONS:g} photons at the "
         f"peak, PSF {OPTICS.psf_fwhm_nm:.0f} nm. Eq. 2 is minimised over the pixels of "
         f"each image ({STEPS} Adam steps from the image), with the weight of |x| set "
-        "to 0, "
-        "to 5e-4 of its mean and to 5e-4 of its sum; then sparse deconvolution with "
-        "its "
-        "sparsity off and on. Widths are medians over a field's beads, nm, mean ± "
-        f"standard deviation over fields; decorrelation cannot read below {floor:.0f} "
-        "nm.\n\n"
+        "to 0, to 5e-4 of its mean and to 5e-4 of its sum; then sparse deconvolution "
+        "with its sparsity off and on. Widths are medians over a field's beads, nm, "
+        "mean ± standard deviation over fields; decorrelation cannot read below "
+        f"{floor:.0f} nm.\n\n"
         + table(("", "decorrelation (nm)", "bead FWHM (nm)"), rows)
         + "\n"
         + picture("fig1", "Fig. 1B: beads (80 x 80 px) and logarithm of the spectra.")

@@ -98,8 +98,7 @@ def render(found: dict[str, Any]) -> str:
         saved = "" if name.startswith("DPS") else f"{100 * (1 - own / value):.0f} %"
         note = (
             f"extrapolated: {found['step'][name]:.2f} s per step at {CROP} x {CROP} "
-            "px, "
-            f"x {STEPS[name]} steps x {(SIZE // CROP) ** 2} (area)"
+            f"px, x {STEPS[name]} steps x {(SIZE // CROP) ** 2} (area)"
             if name in found["step"]
             else "measured"
         )
@@ -110,10 +109,8 @@ def render(found: dict[str, Any]) -> str:
     return (
         table(head, rows)
         + "\nOne simulated image of 300 photons at its peak, all methods in one "
-        "process "
-        f"with {found['threads']} thread(s), the shortest of two or three runs. A "
-        "negative "
-        "share means that DPS is slower. The sparse deconvolution is our own, 100 "
-        "iterations with background, then 7 accelerated Richardson-Lucy steps; "
-        "Richardson-Lucy takes 20 accelerated steps.\n"
+        f"process with {found['threads']} thread(s), the shortest of two or three "
+        "runs. A negative share means that DPS is slower. The sparse deconvolution is "
+        "our own, 100 iterations with background, then 7 accelerated Richardson-Lucy "
+        "steps; Richardson-Lucy takes 20 accelerated steps.\n"
     )

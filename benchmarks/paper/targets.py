@@ -121,12 +121,10 @@ def summary(found: dict[str, Any]) -> list[list[str]]:
 def render(found: dict[str, Any]) -> str:
     """Return the section."""
     out = [
-        "PSNR as in the paper (truth against result, every pixel), at 0.6 of the PSF's "
-        "width, GMSD (0 is best), and the mean error: |image - result blurred again| "
-        "over "
-        "the image's range. Gain and offset are matched. Mean ± standard deviation "
-        "over "
-        f"ten targets: {', '.join(found['targets'])}.\n"
+        "PSNR as in the paper (truth against result, every pixel), at 0.6 of the "
+        "PSF's width, GMSD (0 is best), and the mean error: |image - result blurred "
+        "again| over the image's range. Gain and offset are matched. Mean ± standard "
+        f"deviation over ten targets: {', '.join(found['targets'])}.\n"
     ]
     for noise, rows in found["noise"].items():
         light = (
