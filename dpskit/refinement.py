@@ -200,7 +200,8 @@ def refine(
     the PSF is `width_error` or, if larger, what the image shows: how much the
     amplitudes of ``y - b`` over those of ``H x`` change between 0.1 and 0.8 of the
     cutoff. A network that gives the mean of what is possible leaves them as
-    they are if the PSF is right.
+    they are if the PSF is right. A third of the squared share of the background
+    counts alike, which is never known exactly.
 
     References
     ----------
@@ -226,7 +227,9 @@ def refine(
     last = steps
     if last is None:
         error = optics.mismatch(image - background, model - background)
-        last = planned_steps(image, fwhm_px, noise, max(error, width_error))
+        removed = float(np.mean(background)) / max(float(np.mean(image)), tiny)
+        error = max(error, width_error, removed**2 / 3)
+        last = planned_steps(image, fwhm_px, noise, error)
     for n in range(last + 1):
         if n == last or (steps is None and n in _CHECKS):
             discrepancy = optics.discrepancy(image - model, model, noise)

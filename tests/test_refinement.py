@@ -95,6 +95,18 @@ def test_a_wrong_psf_takes_few_steps(truth, rng, told):
     assert wrong.steps < 3
 
 
+def test_much_background_takes_few_steps(truth, rng):
+    mean = np.maximum(blur(truth) * 3000, 0)
+    steps = []
+    for share in (0.0, 0.3, 0.7):
+        haze = share / (1 - share) * mean.mean()
+        image = rng.poisson(mean + haze).astype(float)
+        noise = estimate_noise(image, 3.5)
+        done = refine(truth * 3000, image, 3.5, noise, background=haze)
+        steps.append(done.steps)
+    assert steps[0] >= steps[1] > 5 > 2 > steps[2]
+
+
 def test_light_in_other_units_takes_the_same_steps(truth, rng):
     image = rng.poisson(np.maximum(blur(truth) * 3000, 0) + 500).astype(float) - 500
     steps = []
