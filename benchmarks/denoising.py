@@ -1,6 +1,6 @@
 """Denoising: NeuralDenoiser beside BM3D and scikit-image with an oracle.
 
-    python -m benchmarks.denoising [--data FOLDER] [--quick] [--out FOLDER]
+    python -m benchmarks.denoising [--data FOLDER] [--quick] [--keep] [--out FOLDER]
 
 Simulated images (Airy PSF, FWHM 3.5 px, Poisson noise and 1 e- of read noise)
 and raw SIM frames against their mean light, and crops of real pairs of one
@@ -180,7 +180,12 @@ def real(folder: Path) -> list[tuple[str, str, float, np.ndarray, np.ndarray]]:
 
 
 def measure(
-    group: str, name: str, photons: float, noisy: np.ndarray, truth: np.ndarray
+    group: str,
+    name: str,
+    photons: float,
+    noisy: np.ndarray,
+    truth: np.ndarray,
+    peers: dict[str, Denoiser],
 ) -> list[dict]:
     """Return one row per method."""
     match = "affine" if group == "real pairs" else "none"
@@ -191,7 +196,7 @@ def measure(
         return tuple(float(f(truth, fitted, data_range=span)) for f in (psnr, ssim))
 
     rows = {"raw": score(noisy), "neural": score(NeuralDenoiser().transform(noisy))}
-    rows |= {key: oracle(method, noisy, score) for key, method in METHODS.items()}
+    rows |= {key: oracle(method, noisy, score) for key, method in peers.items()}
     return [
         {
             "group": group,
@@ -255,19 +260,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of the real pairs")
     parser.add_argument("--quick", action="store_true", help="few images")
+    parser.add_argument(
+        "--keep", action="store_true", help="take the stored results of the others"
+    )
     parser.add_argument("--out", type=Path, default=DOCS)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     start = time.perf_counter()
     cases = simulated(options.quick)
     cases += real(options.data) if options.data else []
-    rows = [row for case in cases for row in measure(*case)]
-    times = seconds()
+    peers = {} if options.keep else METHODS
+    rows = [row for case in cases for row in measure(*case, peers)]
+    if options.keep:
+        stored = json.loads((options.out / "denoising.json").read_text())
+        rows += [row for row in stored["rows"] if row["method"] in METHODS]
+        times = stored["seconds"]
+    else:
+        times = seconds()
     text = (
         "# Denoising beside classical methods\n\n"
         "Made by `python -m benchmarks.denoising"
         + (" --data FOLDER" if options.data else "")
         + (" --quick" if options.quick else "")
+        + (" --keep" if options.keep else "")
         + f"` in {time.perf_counter() - start:.0f} s; images of {SIZE} x {SIZE} px.\n\n"
         + __doc__.split("\n\n", 2)[2]
         + render(rows, times)
