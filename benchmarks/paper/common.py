@@ -153,6 +153,12 @@ def text(value: Any, form: str = ".2f", missing: str = "–") -> str:
     return missing if value is None or math.isnan(value) else f"{value:{form}}"
 
 
+def mean(values: Iterable[float | None]) -> float:
+    """Return the mean of what there is, NaN if nothing."""
+    known = [v for v in values if v is not None and not math.isnan(v)]
+    return float(np.mean(known)) if known else math.nan
+
+
 def spread(values: Iterable[float | None], form: str = ".1f") -> str:
     """Return mean ± standard deviation of what there is, and how many if not all."""
     given = list(values)

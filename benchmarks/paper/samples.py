@@ -15,6 +15,7 @@ from benchmarks.paper.common import (
     Options,
     generator,
     hole,
+    mean,
     panels,
     picture,
     profile,
@@ -162,7 +163,7 @@ def summary(found: dict[str, Any]) -> list[list[str]]:
 
     def change(key: str, names: tuple[str, ...]) -> str:
         return ", ".join(
-            f"{n} " + " -> ".join(f"{_mean(kinds[n][key + w]):.0f}" for w in ENDS)
+            f"{n} " + " -> ".join(f"{mean(kinds[n][key + w]):.0f}" for w in ENDS)
             for n in names
         )
 
@@ -188,11 +189,6 @@ def summary(found: dict[str, Any]) -> list[list[str]]:
             "ring, distance of two fitted peaks.",
         ],
     ]
-
-
-def _mean(values: list[float | None]) -> float:
-    known = [v for v in values if v is not None]
-    return float(np.mean(known)) if known else np.nan
 
 
 def render(found: dict[str, Any]) -> str:
