@@ -206,8 +206,8 @@ def render(found: dict[str, Any]) -> str:
         + table(["", *names], rows)
         + "\n"
         + f"\nTold nothing, DPS reads a width of {width:.1f} ± {error:.1f} px from "
-        f"the slide of lines, not {OPTICS.fwhm_px:.1f}: straight parallel lines are not "
-        "what the estimate was made for.\n\n"
+        f"the slide of lines, not {OPTICS.fwhm_px:.1f}: straight parallel lines are "
+        "not what the estimate was made for.\n\n"
         + picture("fig4", "Fig. 4A: line pairs 0 to 390 nm apart, and two profiles.")
     )
     if found["separation"]:
