@@ -22,6 +22,7 @@ import numpy as np
 from scipy.ndimage import fourier_shift, gaussian_filter
 from skimage.registration import phase_cross_correlation
 
+from benchmarks.haze import section
 from benchmarks.quality import DOCS
 from benchmarks.real_pairs import correlate
 from dpskit import DenoiseDPSPipeline, DPSDeblur, NeuralDenoiser, Optics
@@ -222,6 +223,7 @@ def main() -> None:
         + f"` in {time.perf_counter() - start:.0f} s.\n\n"
         + __doc__.split("\n\n", 2)[2]
         + render(rows, pairs)
+        + section()
     )
     options.out.mkdir(exist_ok=True, parents=True)
     (options.out / "low_light.md").write_text(text)
