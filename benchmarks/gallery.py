@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,14 +22,17 @@ from scipy.ndimage import gaussian_filter, shift
 from dpskit import (
     MSSR,
     WDIP,
+    ArtifactRemover,
     DenoiseDPSPipeline,
     DPSDeblur,
     HessianDenoise,
     NeuralDenoiser,
     Optics,
+    ResUNetSIM,
     RichardsonLucy,
     RollingBall,
     SelfDeblur,
+    SIMReconstruction,
     SparseDeconv,
     WaveletBackground,
     Wiener,
@@ -37,11 +40,13 @@ from dpskit import (
 from dpskit.baselines import temporal_mssr
 from dpskit.metrics import line_pair_contrast, psnr
 from dpskit.plotting import comparison_figure
+from dpskit.preprocessing import fourier_resample
 from dpskit.psf import airy
 from dpskit.synth import (
     Camera,
     Emitters,
     Simulated,
+    actin_mesh,
     beads,
     er_network,
     filaments,
@@ -49,6 +54,7 @@ from dpskit.synth import (
     mitochondria,
     optical_image,
     simulate,
+    simulate_raw_sim,
 )
 
 FOLDER = Path(__file__).parent.parent / "docs" / "gallery"
@@ -417,6 +423,98 @@ def _denoise_dps_pipeline() -> list[Case]:
     ]
 
 
+def _sim_scene(
+    photons: float, structure: Structure = filaments, **options: object
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Optics]:
+    """Return raw SIM frames, their wide-field image and the truth on fine pixels."""
+    rng = np.random.default_rng(0)
+    camera = Optics(1.4, 525, 65)
+    raw = simulate_raw_sim(
+        structure((SIZE * 65.0,) * 2, rng), camera, photons, rng, **options
+    )
+    wide = fourier_resample(raw.frames.mean(axis=(0, 1)), 2.0)
+    return raw.stack(), wide, smooth(raw.truth, 0.4), camera
+
+
+def _sim_reconstruction() -> list[Case]:
+    frames, wide, truth, camera = _sim_scene(300)
+    sim = SIMReconstruction(camera).fit(frames)
+    known = sim.parameters_
+    phases = tuple(tuple(np.add(row, 40)) for row in known.phases_deg)
+    results = {
+        "SIMReconstruction": sim,
+        "wiener=0.5": SIMReconstruction(parameters=known, wiener=0.5),
+        "phases off": SIMReconstruction(parameters=replace(known, phases_deg=phases)),
+    }
+    images = {name: method.transform(frames) for name, method in results.items()}
+    score = _sharpness_of(truth)
+    return [
+        measured(title, SHARP, truth, wide, {n: images[n] for n in names}, score)
+        for title, names in (
+            ("raw frames of 300 photons", list(images)[:2]),
+            (
+                "fails: parameters of a recording whose phases differ by 40 degrees",
+                list(images)[::2],
+            ),
+        )
+    ]
+
+
+def _artifact_remover() -> list[Case]:
+    cases = []
+    for title, photons, structure in (
+        ("SIM of frames of 15 photons, denoised", 15, filaments),
+        ("fails: frames of 1,000 photons, deblurred afterwards", 1000, actin_mesh),
+    ):
+        frames, _, truth, camera = _sim_scene(photons, structure)
+        steps = DenoiseDPSPipeline(camera, sim="auto", artifact=None, deblur=None)
+        image = steps.transform(frames)
+        results = {"ArtifactRemover": ArtifactRemover().transform(image)}
+        if photons > 100:
+            results["without"] = image
+            deblur = DPSDeblur(_sim_optics(camera))
+            results = {name: deblur.transform(v) for name, v in results.items()}
+        else:
+            results["strength=0.3"] = ArtifactRemover(strength=0.3).transform(image)
+        cases.append(
+            measured(title, SHARP, truth, image, results, _sharpness_of(truth))
+        )
+    return cases
+
+
+def _res_unet_sim() -> list[Case]:
+    cases = []
+    for title, photons in (
+        ("raw frames of 15 photons", 15),
+        ("fails: raw frames of 300 photons, deblurred afterwards", 300),
+    ):
+        frames, wide, truth, camera = _sim_scene(photons, er_network)
+        single = ResUNetSIM().transform(frames)
+        deblur = None if photons < 100 else DPSDeblur(_sim_optics(camera))
+        steps = DenoiseDPSPipeline(camera, sim="auto", deblur=deblur)
+        results = {
+            "ResUNetSIM": single if deblur is None else deblur.transform(single),
+            "pipeline": steps.transform(frames),
+        }
+        cases.append(measured(title, SHARP, truth, wide, results, _sharpness_of(truth)))
+    return cases
+
+
+def _sim_optics(camera: Optics) -> Optics:
+    """Return what a SIM image of a camera's raw frames was seen with."""
+    return replace(camera, modality="sim", pixel_size_nm=camera.pixel_size_nm / 2)
+
+
+def _sharpness_of(truth: np.ndarray) -> Callable[[np.ndarray], float]:
+    """Return the measure of images on the pixels of a truth that is smooth already."""
+
+    def value(image: np.ndarray) -> float:
+        a, b = truth[16:-16, 16:-16], smooth(image, 0.4)[16:-16, 16:-16]
+        return psnr(a, b, data_range=float(a.max()), match="affine")
+
+    return value
+
+
 def _rolling_ball() -> list[Case]:
     scene, haze = seen(_networks, 300), 150 * _slope()
     rng = np.random.default_rng(2)
@@ -496,6 +594,9 @@ PAGES: dict[str, Callable[[], list[Case]]] = {
     "wdip": _wdip,
     "hessian_denoise": _hessian_denoise,
     "neural_denoiser": _neural_denoiser,
+    "sim_reconstruction": _sim_reconstruction,
+    "artifact_remover": _artifact_remover,
+    "res_unet_sim": _res_unet_sim,
     "rolling_ball": _rolling_ball,
     "wavelet_background": _wavelet_background,
 }

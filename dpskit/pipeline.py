@@ -32,7 +32,7 @@ _ESTIMATOR = Matching(
 _STAGE = [_AUTO, _ESTIMATOR, None]
 _DIM, _DIM_STEPS = 200, 2  # photons below which a denoised image bears few steps
 STRENGTH = 0.6  # of the denoiser, see the Notes
-_BRIGHT = 9 * 150  # photons of all raw frames from which artifacts are few
+_BRIGHT = 9 * 250  # photons of all raw frames from which artifacts are few
 _WIENER = 0.7  # after denoising w is smaller
 _LEARN_FROM = 16  # images of a series, so that memory does not grow with it
 

@@ -29,7 +29,7 @@ class ArtifactRemover(ImageTransformer):
         ``dpskit train artifact`` writes it.
     strength : float, default=1.0
         Share of the change to make, in [0, 1]. Full strength is for raw frames of
-        up to about 80 photons in the brightest pixel; from 300 on less is more,
+        up to about 100 photons in the brightest pixel; from 300 on less is more,
         see Notes.
     tile_size : int, optional
         Side in pixels, 128 or more, of the tiles the network takes. Default
@@ -53,7 +53,7 @@ class ArtifactRemover(ImageTransformer):
 
     It was trained for 1,200 steps only. Of bright frames the reconstruction is
     nearer to the truth than it, and `DenoiseDPSPipeline` takes it at the
-    strength ``1 / (1 + (n / 150)^2)`` for n photons in a frame's brightest pixel.
+    strength ``1 / (1 + (n / 250)^2)`` for n photons in a frame's brightest pixel.
 
     References
     ----------
