@@ -51,8 +51,9 @@ nothing" reads its width from the image. All other methods are told the PSF and 
 their defaults. "Before" is the image that they are given.
 
 The paper's supplement (its Figs. S1 to S9) is not available, so Fig. S8 follows the
-sentences about it. Not computed: everything on the paper's own recordings (they are not
-public in full), movies, and a GPU's times.
+sentences about it. Not computed: anything on the paper's own recordings (of which we
+hold one processed image, see [real images](real.md)), movies, networks trained by the
+paper's recipe, and a GPU's times.
 """
 
 
@@ -122,6 +123,8 @@ def page(stored: dict[str, Any]) -> str:
             f"{part['threads']} thread(s), load {part['load']:.1f}; weights "
             f"{part['weights']}."
         )
+        if hasattr(module, "STORED"):
+            made += f" Rows from `{module.STORED}` are as their own command left them."
         body = module.render(part["found"])
         sections.append(f"## {module.NAME}: {module.TITLE}\n\n{made}\n\n{body}")
     head = "what", "paper", "ours", "why they differ"

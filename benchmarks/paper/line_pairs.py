@@ -30,6 +30,7 @@ from dpskit.synth import Emitters, line_pairs, simulate
 
 NAME = "Fig. 4"
 TITLE = "line pairs and bead pairs"
+STORED = "docs/separation.json"
 DISTANCES_NM = np.arange(0.0, 391.0, 30.0)
 HEIGHT_NM, SLIDES, PHOTONS = 1500.0, 4, 3000.0
 BEADS_NM = (40.0, 100.0)

@@ -28,6 +28,7 @@ from dpskit.synth import (
 
 NAME = "Fig. 6, 7"
 TITLE = "low light: many steps against one network"
+STORED = "docs/multi_step.json"
 PHOTONS, RING_NM = 80, 140.0
 NAMES = {
     "SIM": "2D-SIM",

@@ -13,6 +13,7 @@ from benchmarks.standard_scenes import NAMES
 
 NAME = "Table 2"
 TITLE = "PSNR on photographs"
+STORED = "docs/standard_images.json"
 PAPER = {  # Barbara, Room, C.man, Lena, Peppers, Pirate
     "RL": (12.83, 14.51, 11.17, 13.90, 12.58, 15.11),
     "MSSR": (4.91, 6.25, 5.77, 5.91, 6.25, 6.32),

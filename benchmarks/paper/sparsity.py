@@ -145,7 +145,7 @@ def summary(found: dict[str, Any]) -> list[list[str]]:
     why = (
         "No network was trained with and without the term, for that costs hours; its "
         "objective is minimised over the pixels instead. The paper does not say "
-        "whether |x| is summed or averaged. Simulated beads: without the term Eq. 2 "
+        "whether its L1 norm is a sum or a mean. Simulated beads: without it Eq. 2 "
         f"reaches {text(plain, '.0f')} nm, near the {BEAD_NM:.0f} nm of the beads."
     )
     return [["1.4-fold finer with the sparsity term", ours, why]]
