@@ -254,10 +254,11 @@ def summary(rows: list[Row]) -> list[str]:
         f"{mean(clean, m) - mean(clean, EQUAL):+.1f} dB {label}"
         for m, label in ((TOLD, "told the PSF"), (DPS, "told nothing"))
     ]
-    out.append(
-        "* Without noise, against 200 accelerated Richardson-Lucy steps, which take "
-        f"as long: {', '.join(equal)}."
-    )
+    if clean:
+        out.append(
+            "* Without noise, against 200 accelerated Richardson-Lucy steps, which "
+            f"take as long: {', '.join(equal)}."
+        )
     out.append(
         "* The aim was +1.5 dB at 3,000 and +2 dB below, half of it on kinds "
         "never trained."
