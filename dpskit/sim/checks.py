@@ -39,7 +39,8 @@ MAX_FREQUENCY = 1.1  # of the cutoff: excitation is not much shorter than emissi
 MAX_BEYOND = 1.3  # power outside of the cutoff over noise
 MAX_HALF = 0.25  # sparse samples reach 0.21,
 MAX_COMMON = 0.14, 0.06  # hardly any both of these
-CLEAR_MIRROR = 0.35  # steps that are up to 20 degrees off reach 0.27
+CLEAR_MIRROR = 0.35  # steps that are up to 20 degrees off reach 0.27,
+CLEAR_MARGIN = 0.25  # small fields of few objects 0.6, with a clear margin
 MAX_TURN_ERROR, MAX_LENGTH_RATIO = 15.0, 1.2  # degrees, shortest to longest
 SATURATED = (0.001, 0.02)  # share of pixels to warn of, to refuse
 BLEACHING = 0.2
@@ -319,7 +320,7 @@ def _two_orders(evidence: Evidence) -> str | None:
 def _two_sided(evidence: Evidence) -> str | None:
     """Say that the phases do not part the side bands."""
     mirror = [c.mirror for c in evidence.carriers]
-    if max(mirror) < CLEAR_MIRROR:
+    if max(mirror) < CLEAR_MIRROR or evidence.margin > CLEAR_MARGIN:
         return None
     return (
         f"The phases of angle {int(np.argmax(mirror))} do not step as found: the "
