@@ -117,6 +117,6 @@ def render(found: dict[str, Any]) -> str:
         + "\nOne simulated image of 300 photons at its peak, all methods in one "
         f"process with {found['threads']} thread(s), the shortest of two or three "
         "runs. The sparse deconvolution is our own, 100 iterations with background, "
-        "then 7 accelerated Richardson-Lucy steps; Richardson-Lucy takes 20 accelerated "
+        "then 7 accelerated Richardson-Lucy steps; Richardson-Lucy takes 20 such "
         "steps.\n"
     )
