@@ -36,7 +36,7 @@ def _save(figure: Any, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure.tight_layout()
-    figure.savefig(path, dpi=80)
+    figure.savefig(path, dpi=70)
     plt.close(figure)
 
 
@@ -107,7 +107,7 @@ def draw_factors(rows: list[dict], path: Path) -> None:
         axis.invert_yaxis()
     labels = [": ".join(dict.fromkeys(name)) for name in names]
     axes[0, 0].set_yticks(range(len(names)), labels)
-    axes[0, -1].legend(fontsize=8)
+    axes[0, 0].legend(fontsize=8)
     _save(figure, path)
 
 
