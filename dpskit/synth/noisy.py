@@ -1,8 +1,8 @@
 """Endless pairs of noisy and clean pictures for the denoiser.
 
-Raw SIM frames, finished images of many sampling rates and pictures full of
-light, from 2 photons in the brightest pixel to thousands. Pictures are drawn once and kept; patch,
-light and noise are new in every batch.
+Raw SIM frames, finished images of many sampling rates and pictures full of light,
+from 2 photons in the brightest pixel to thousands. Pictures are drawn once and
+kept; patch, light and noise are new in every batch.
 """
 
 from __future__ import annotations
