@@ -265,7 +265,7 @@ def summary(found: dict[str, Any]) -> list[list[str]]:
             if name != "plane"
         )
         why = "A real slide, but another one: lines 264 nm apart, 1 to 8 counts."
-        rows.append(["as above, measured", f"dip of one pair: {dips}", why])
+        rows.append(["confocal line pairs, measured", f"dip of one pair: {dips}", why])
     if "real_sted" in found:
         read = ", ".join(
             f"{name} {text(v['resolution_px'])}"
