@@ -37,7 +37,8 @@ __all__ = ["DPSDeblur"]
 _DENSE_FILL = 0.35
 _DENSE_SKEWNESS = (0.5, 0.8)
 _HAZE = 0.04
-_APART = -0.1
+_APART = -0.18
+_UNEVEN = 0.12
 _ROLL_OFF = 0.25
 
 
@@ -426,14 +427,14 @@ def _stands_apart(haze: np.ndarray, sharp: np.ndarray, smooth_px: float) -> bool
     """Tell whether haze lies where the sharp light does not.
 
     Light from out of focus lies over the structure in focus, whatever that
-    is, and a uniform pedestal is everywhere. A dim ground between bright
-    objects is darker, by a tenth of its mean and more, where these are
-    brighter by one standard deviation.
+    is, and a pedestal is even. A dim ground between bright objects is not:
+    it varies by 12 % and more, and against these (correlation below -0.18).
     """
     smooth = gaussian_filter(sharp, smooth_px / np.sqrt(8 * np.log(2)))
     a, b = haze - haze.mean(), smooth - smooth.mean()
-    slope = float(np.mean(a * b)) / (float(b.std()) or 1.0)
-    return slope < _APART * float(haze.mean())
+    spread = float(np.sqrt(np.vdot(a, a) * np.vdot(b, b)))
+    uneven = float(haze.std()) > _UNEVEN * float(haze.mean())
+    return uneven and float(np.vdot(a, b)) < _APART * spread
 
 
 def _peak_photons(image: np.ndarray, noise: Noise) -> float:
