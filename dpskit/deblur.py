@@ -306,9 +306,7 @@ default="auto"
             return background if dark > 0.25 * (bright - dark) else 0 * background
         return estimate_background(image, fwhm_px, method)
 
-    def _network(
-        self, image: np.ndarray, dense: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _network(self, image: np.ndarray, dense: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return the network's estimate and the light it leaves unexplained."""
         from dpskit.nn import guide_channels, predict, resolve_device
         from dpskit.nn.inference import TILE_PX
