@@ -6,7 +6,7 @@ import numpy as np
 from scipy import fft
 from scipy.ndimage import gaussian_filter
 
-from dpskit.synth.structures import dead_leaves
+from dpskit.synth.structures import dead_leaves, power_law_noise
 
 __all__ = ["dense_picture", "power_law_field"]
 
@@ -44,9 +44,7 @@ def power_law_field(
     along = ky * np.sin(angle) + kx * np.cos(angle)
     across = ky * np.cos(angle) - kx * np.sin(angle)
     k = np.hypot(along * stretch**0.5, across / stretch**0.5)
-    k[0, 0] = np.inf
-    spectrum = fft.rfft2(rng.normal(size=(size, size))) * k**-exponent
-    field = fft.irfft2(spectrum, (size, size))
+    field = power_law_noise(k, (size, size), exponent, rng)
     return field / field.std()
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from scipy import fft
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from dpskit.synth.structures import dead_leaves
+from dpskit._utils.fft import frequency_radius
+from dpskit.synth.structures import dead_leaves, power_law_noise
 
 __all__ = ["EXTENDED_KINDS", "draw_extended"]
 
@@ -57,7 +58,8 @@ def bundles(size: int, rng: np.random.Generator) -> np.ndarray:
 
 def grains(size: int, rng: np.random.Generator) -> np.ndarray:
     """Return granular light of a power-law spectrum under an optical cutoff."""
-    field = _power_law(size, rng, rng.uniform(0.3, 1.6))
+    k, shape = frequency_radius((size, size)), (size, size)
+    field = power_law_noise(k, shape, rng.uniform(0.3, 1.6), rng)
     field = gaussian_filter(field, _log_uniform(rng, 0.6, 4), mode="wrap")
     light = np.exp(rng.uniform(0.2, 1.5) * field / field.std())
     return _with_haze(light, rng)
@@ -112,12 +114,6 @@ def _bent(field: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     )
     turned += amount * np.array([_smooth(size, rng, (25, 60)) for _ in range(2)])
     return map_coordinates(field, turned + len(field) / 2, order=1, mode="grid-wrap")
-
-
-def _power_law(size: int, rng: np.random.Generator, exponent: float) -> np.ndarray:
-    k = np.hypot(fft.fftfreq(size)[:, None], fft.rfftfreq(size))
-    k[0, 0] = np.inf
-    return fft.irfft2(fft.rfft2(rng.normal(size=(size, size))) * k**-exponent)
 
 
 def _smooth(

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+from scipy import fft
 
+from dpskit._utils.fft import frequency_radius
 from dpskit._utils.numba import njit
 
 __all__ = [
@@ -671,6 +673,36 @@ def _from_image(image: np.ndarray, extent_nm: Extent) -> Emitters:
     return _emitters(points, image.ravel(), extent_nm)
 
 
+def power_law_noise(
+    k: np.ndarray, shape: tuple[int, int], exponent: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Return periodic noise of mean 0 whose amplitudes fall as ``k^-exponent``.
+
+    Parameters
+    ----------
+    k : ndarray of shape (height, width // 2 + 1)
+        Distance of each real-FFT frequency from 0, in any unit and metric.
+    shape : tuple of two ints
+        Height and width.
+    exponent : float
+        0 is white noise.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of shape `shape`
+
+    Examples
+    --------
+    >>> k = frequency_radius((8, 8))
+    >>> power_law_noise(k, (8, 8), 1.0, np.random.default_rng(0)).shape
+    (8, 8)
+    """
+    k = np.where(k > 0, k, np.inf)
+    return fft.irfft2(fft.rfft2(rng.normal(size=shape)) * k**-exponent, shape)
+
+
 def textures(
     extent_nm: Extent,
     rng: np.random.Generator,
@@ -702,10 +734,7 @@ def textures(
     """
     shape = tuple(max(2, round(e / spacing_nm)) for e in extent_nm)
     exponent = rng.uniform(0.8, 2.0) if exponent is None else exponent
-    k = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1]))
-    k[0, 0] = np.inf
-    spectrum = np.fft.rfft2(rng.normal(size=shape)) * k**-exponent
-    field = np.fft.irfft2(spectrum, shape)
+    field = power_law_noise(frequency_radius(shape), shape, exponent, rng)
     field = field / field.std() + rng.uniform(-0.5, 1.5)
     return _from_image(np.maximum(field, 0), extent_nm)
 
