@@ -307,12 +307,11 @@ default="auto"
 
     def _network(self, image: np.ndarray, dense: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return the network's estimate and the light it leaves unexplained."""
-        from dpskit.nn import guide_channels, predict, resolve_device
-        from dpskit.nn.inference import TILE_PX
+        from dpskit.nn import guide_channels, resolve_device
 
         net = self._load(str(resolve_device(self.device)), dense)
         channels = guide_channels(image, CANONICAL_FWHM_PX, net.config.in_channels)
-        sharp = predict(net, channels, tile_size=self.tile_size or TILE_PX)
+        sharp = self._predicted(net, channels)
         fwhm = self._network_fwhm()
         if self.background == "auto" and not dense:
             haze = _unexplained(image, sharp, fwhm, 3 * fwhm)
@@ -321,6 +320,19 @@ default="auto"
                 return sharp, haze
         kept = _unexplained(image, sharp, fwhm, 1.5 * fwhm)
         return sharp + kept, np.zeros_like(sharp)
+
+    def _predicted(self, net: Any, channels: np.ndarray) -> np.ndarray:
+        """Return the network's output, given that of the one it corrects."""
+        from dpskit.nn import correction_channels, predict
+        from dpskit.nn.inference import TILE_PX
+        from dpskit.weights import load_network
+
+        corrects = getattr(net, "card", {}).get("data", {}).get("first")
+        if corrects is not None:
+            device = str(next(net.parameters()).device)
+            first = self._predicted(load_network(corrects, device), channels)
+            channels = correction_channels(channels, first, CANONICAL_FWHM_PX)
+        return predict(net, channels, tile_size=self.tile_size or TILE_PX)
 
     def _network_fwhm(self) -> float:
         """Return the PSF width in pixels at which the weights do best."""
@@ -335,7 +347,8 @@ default="auto"
             return self.network_.to(device)
         from dpskit.weights import load_network
 
-        weights = "dense" if dense and self.weights == "compact" else self.weights
+        dense = dense and self.weights in ("compact", "base")
+        weights = "dense" if dense else self.weights
         return load_network(weights, device)
 
     def _train(self, frames: np.ndarray) -> Any:

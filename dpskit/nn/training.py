@@ -287,7 +287,11 @@ def _start(
     net = net.to(device, memory_format=torch.channels_last).train()
     average = config.build().to(device)
     average.load_state_dict(net.state_dict())
-    optimizer = torch.optim.Adam(net.parameters(), lr=options.learning_rate)
+    optimizer = torch.optim.Adam(
+        net.parameters(),
+        lr=options.learning_rate,
+        fused=torch.device(device).type in ("cpu", "cuda"),
+    )
     return _State(net, average, optimizer, History())
 
 
