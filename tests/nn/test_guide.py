@@ -84,4 +84,4 @@ def test_correction_steps_leave_haze_to_the_background():
     image = sharp + 5
     *_, many, residual = correction_channels(guide_channels(image), truth)
     assert abs(many.sum() - truth.sum()) < 0.01 * (image.sum() - truth.sum())
-    np.testing.assert_allclose(residual, 0, atol=0.05)
+    assert np.abs(residual).mean() < 0.01 * 5
