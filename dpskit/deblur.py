@@ -14,6 +14,7 @@ from sklearn.base import clone
 from dpskit._utils.params import Interval, Matching, Options, validate_params
 from dpskit._utils.transfer import airy_otf, cosine_radius, gaussian_otf
 from dpskit._utils.validation import check_image
+from dpskit.agreement import agreeing_width
 from dpskit.base import ImageTransformer
 from dpskit.bootstrap import standard_error
 from dpskit.preprocessing import (
@@ -29,7 +30,7 @@ from dpskit.preprocessing.psf_choice import (
     learn_width,
 )
 from dpskit.psf import Optics
-from dpskit.refinement import filling, refine
+from dpskit.refinement import filling, psf_mismatch, refine
 from dpskit.synth.pairs import ImageBatches
 
 __all__ = ["DPSDeblur"]
@@ -38,7 +39,6 @@ _DENSE = ((0.0, 0.5), (0.35, 0.8), (0.5, np.inf))
 _HAZE = 0.04
 _APART = -0.18
 _UNEVEN = 0.12
-_ROLL_OFF = 0.25
 
 
 class DPSDeblur(ImageTransformer):
@@ -243,7 +243,7 @@ default="auto"
     def _fit(self, X: np.ndarray) -> None:
         frames = X.reshape(-1, *X.shape[-2:])
         if self.optics is None and self.fwhm_px is None:
-            self.width_ = learn_width(X, "DPSDeblur")
+            self.width_ = self._shared_width(frames)
         if self.weights is None:
             self.network_ = self._train(frames)
 
@@ -253,31 +253,36 @@ default="auto"
         factor = fwhm / width.fwhm_px
         scale = float(np.abs(frame).max()) or 1.0
         unit = (frame / scale).astype(np.float32)
-        pedestal = self._pedestal(unit, width.fwhm_px)
-        image = fourier_resample(unit - pedestal, factor)
-        dense = _is_dense(image, fwhm)
+        image, pedestal, dense = self._prepared(unit, width.fwhm_px)
         sharp, haze = self._network(image, dense)
+        error = max(psf_mismatch(image - haze, sharp, fwhm), _width_error(width))
         if dense and self.background == "auto":
             ground = pedestal.flat[0]
             image, sharp, pedestal = image + ground, sharp + ground, 0 * pedestal
-        noise = estimate_noise(image, fwhm, 0.5 / max(factor, 1.0))
+        if self.grid == "input":
+            image, fwhm = unit - pedestal, width.fwhm_px
+            sharp = _positive(resample_back(sharp, factor, frame.shape), fwhm)
+            haze = np.maximum(resample_back(haze, factor, frame.shape), 0)
+            bandwidth = 0.5
+        else:
+            bandwidth = 0.5 / max(factor, 1.0)
+        noise = estimate_noise(image, fwhm, bandwidth)
         done = refine(
             sharp,
             image,
             fwhm,
             noise,
             background=haze,
-            width_error=_width_error(width),
+            psf_error=error,
             steps=None if self.refine == "auto" else int(self.refine),
         )
         light = float(np.mean(unit - pedestal, dtype=np.float64))
         kept = max(light - float(np.mean(haze, dtype=np.float64)), 0.0)
-        out = done.image
-        if self.grid == "input":
-            smooth = _rolled_off(out, factor)
-            out = np.maximum(resample_back(smooth, factor, frame.shape), 0)
-        out = out * (kept / max(float(np.mean(out, dtype=np.float64)), 1e-30))
-        haze = np.maximum(resample_back(haze, factor, frame.shape), 0)
+        out = done.image * (
+            kept / max(float(np.mean(done.image, dtype=np.float64)), 1e-30)
+        )
+        if self.grid == "native":
+            haze = np.maximum(resample_back(haze, factor, frame.shape), 0)
         total = float(np.mean(unit, dtype=np.float64))
         info = {
             **asdict(width),
@@ -293,9 +298,45 @@ default="auto"
 
     def _width(self, frame: np.ndarray) -> Width:
         learnt = getattr(self, "width_", None)
-        return choose_width(
+        width = choose_width(
             self.optics, self.fwhm_px, frame, learnt=learnt, owner="DPSDeblur"
         )
+        return (
+            self._agreeing(frame, width) if width.fwhm_source == "estimated" else width
+        )
+
+    def _shared_width(self, frames: np.ndarray) -> Width:
+        """Return the width of a series, corrected by the median of three frames."""
+        width = learn_width(frames, "DPSDeblur")
+        if not 0 < width.fwhm_std_px < float("inf"):
+            return width
+        picked = {0, len(frames) // 2, len(frames) - 1}
+        widths = [self._agreeing(frames[n], width) for n in picked]
+        return sorted(widths, key=lambda w: w.fwhm_px)[len(widths) // 2]
+
+    def _agreeing(self, frame: np.ndarray, width: Width) -> Width:
+        """Return an estimated width, corrected by how "compact" explains a frame."""
+        judge = DPSDeblur(tile_size=self.tile_size, device=self.device)
+
+        def explain(image: np.ndarray, fwhm_px: float) -> tuple[np.ndarray, ...]:
+            image, _, dense = judge._prepared(image, fwhm_px)
+            sharp, haze = judge._network(image, dense)
+            return image - haze, sharp
+
+        scale = float(np.abs(frame).max()) or 1.0
+        unit = (frame / scale).astype(np.float32)
+        if judge._prepared(unit, width.fwhm_px)[2]:
+            return width
+        return agreeing_width(unit, width, explain)
+
+    def _prepared(
+        self, unit: np.ndarray, fwhm_px: float
+    ) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Return an image on the network's grid, its pedestal, if it is dense."""
+        fwhm = self._network_fwhm()
+        pedestal = self._pedestal(unit, fwhm_px)
+        image = fourier_resample(unit - pedestal, fwhm / fwhm_px)
+        return image, pedestal, _is_dense(image, fwhm)
 
     def _pedestal(self, image: np.ndarray, fwhm_px: float) -> np.ndarray:
         method = self.background
@@ -419,19 +460,20 @@ def _unexplained(
     return np.maximum(fft.idctn(spectrum, norm="ortho", workers=-1), 0)
 
 
-def _rolled_off(image: np.ndarray, factor: float) -> np.ndarray:
-    """Fade out the upper quarter of the frequencies before going to finer pixels.
+def _positive(image: np.ndarray, fwhm_px: float) -> np.ndarray:
+    """Return an image without the negative rings of resampling, its light kept.
 
-    Lines of one pixel would ring along the axes of the finer grid.
+    Two Richardson-Lucy steps with a narrow Gaussian put the light that is cut off
+    back where it was; cutting alone costs 2 to 5 dB at high light.
     """
-    if factor >= 1:
-        return image
-    spectrum = fft.dctn(image, norm="ortho", workers=-1)
-    for axis, n in enumerate(image.shape):
-        ramp = np.clip((1 - np.arange(n) / n) / _ROLL_OFF, 0, 1)
-        fade = np.sin(np.pi / 2 * ramp).astype(image.dtype) ** 2
-        spectrum *= np.expand_dims(fade, 1 - axis)
-    return fft.idctn(spectrum, norm="ortho", workers=-1)
+    sigma = 0.2 * fwhm_px
+    target = np.maximum(gaussian_filter(image, sigma), 0)
+    tiny = 1e-6 * max(float(target.mean()), 1e-30)
+    out = np.maximum(image, 0)
+    for _ in range(2):
+        model = np.maximum(gaussian_filter(out, sigma), tiny)
+        out = out * gaussian_filter(target / model, sigma)
+    return out
 
 
 def _stands_apart(haze: np.ndarray, sharp: np.ndarray, smooth_px: float) -> bool:

@@ -1,8 +1,7 @@
 """Data-consistency refinement: Richardson-Lucy steps from a good start.
 
 The network's output is moved towards the measured image. How far is decided
-by the image itself: its photons, and how well the PSF explains it, plan the
-number of steps, and they end early once the residual is no larger than the noise.
+by the image itself: by its photons, and by how well the PSF explains it.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from scipy.ndimage import gaussian_filter
 from dpskit._utils.acceleration import extrapolate
 from dpskit._utils.transfer import AIRY_CUTOFF, airy_otf, cosine_radius
 from dpskit.preprocessing.noise import Noise
+from dpskit.preprocessing.psf_choice import CANONICAL_FWHM_PX
 
-__all__ = ["Refined", "filling", "planned_steps", "refine"]
+__all__ = ["Refined", "filling", "planned_steps", "psf_mismatch", "refine"]
 
-_CHECKS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64, 85)
-_DISCREPANCY = 0.95
+_MOST_STEPS = 85
 _BAND = (0.8, 1.0)
 _COARSE = (0.1, 0.2)
 _FINER = {(0.3, 0.4): 2.5, (0.4, 0.6): 1.5, (0.6, 0.8): 1.5}
@@ -71,20 +70,44 @@ class _Optics:
             return 0.0 if not np.any(power) else math.inf
         return float(np.mean(np.square(power, dtype=np.float64))) / expected
 
-    def mismatch(self, light: np.ndarray, model: np.ndarray) -> float:
-        """Return the error of the transfer function that the image shows.
 
-        The amplitude of the image over that of the model should be the same
-        in all bands; the largest change from the coarse one counts.
-        """
-        seen, told = (fft.dctn(x, norm="ortho", workers=-1) for x in (light, model))
+def psf_mismatch(light: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> float:
+    """Return the relative error of a PSF's width that the image shows.
 
-        def amplitude(limits: tuple[float, float]) -> float:
-            a, b = (x[self.band(*limits)].astype(np.float64) for x in (seen, told))
-            return float(a @ b / (b @ b)) if np.any(b) else 1.0
+    Parameters
+    ----------
+    light : ndarray of shape (height, width)
+        Measured image without background.
+    sharp : ndarray of shape (height, width)
+        Deblurred estimate.
+    fwhm_px : float
+        Width of the Airy PSF.
 
-        coarse = amplitude(_COARSE) or 1.0
-        return max(w * abs(amplitude(b) / coarse - 1) for b, w in _FINER.items())
+    Returns
+    -------
+    float
+        The amplitude of `light` over that of `sharp` blurred again should be the
+        same at all frequencies: how much it changes between 0.1 and 0.8 of the
+        cutoff, 0 for the right PSF.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> sharp = rng.random((64, 64))
+    >>> light = fft.idctn(fft.dctn(sharp) * airy_otf(cosine_radius((64, 64)), 3.5))
+    >>> round(psf_mismatch(light, sharp, 3.5), 6)
+    0.0
+    """
+    optics = _Optics(light.shape, fwhm_px, light.dtype)
+    seen, told = (fft.dctn(x, norm="ortho", workers=-1) for x in (light, sharp))
+    told *= optics.otf
+
+    def amplitude(limits: tuple[float, float]) -> float:
+        a, b = (x[optics.band(*limits)].astype(np.float64) for x in (seen, told))
+        return float(a @ b / (b @ b)) if np.any(b) else 1.0
+
+    coarse = amplitude(_COARSE) or 1.0
+    return max(w * abs(amplitude(b) / coarse - 1) for b, w in _FINER.items())
 
 
 def filling(image: np.ndarray, fwhm_px: float) -> float:
@@ -132,8 +155,8 @@ def planned_steps(
     -------
     int
         ``10 (N / 300)^0.7 / (1 + (f / 0.25)^6) - 5`` for a squared signal to
-        noise ratio N of the brightest pixels (their photons, if there is no
-        other noise) and a `filling` f, and at most
+        noise ratio N of the brightest parts, squares of the PSF's width over 3.5
+        (their photons, if there is no other noise) and a `filling` f, and at most
         ``7 (M / 300)^0.8 - 2.5`` with ``M = 1 / (0.68 psf_error)^2``, from 0
         to 85: near the best counts on simulated validation images.
 
@@ -151,8 +174,9 @@ def planned_steps(
         light = signal / (1 + max(dark, 0.0) / signal) / noise.gain
     crowd = 1 + (filling(image, fwhm_px) / 0.25) ** 6
     trust = 1 / max((0.68 * psf_error) ** 2, 1e-9)
+    light *= (fwhm_px / CANONICAL_FWHM_PX) ** 2
     steps = min(10 * (light / 300) ** 0.7 / crowd - 5, 7 * (trust / 300) ** 0.8 - 2.5)
-    return int(np.clip(steps, 0, _CHECKS[-1]))
+    return int(np.clip(steps, 0, _MOST_STEPS))
 
 
 def refine(
@@ -162,7 +186,7 @@ def refine(
     noise: Noise,
     *,
     background: np.ndarray | float = 0.0,
-    width_error: float = 0.0,
+    psf_error: float | None = None,
     steps: int | None = None,
 ) -> Refined:
     """Move `start` towards the measured image by Richardson-Lucy steps.
@@ -179,10 +203,12 @@ def refine(
         Of the measured image, see `dpskit.preprocessing.estimate_noise`.
     background : ndarray or float, default=0
         Light that the PSF did not blur.
-    width_error : float, default=0
-        Relative standard error of `fwhm_px`.
+    psf_error : float, optional
+        Relative error of `fwhm_px`; by default `psf_mismatch` of `start`.
     steps : int, optional
-        Number of steps; by default see Notes.
+        Number of steps; by default that of `planned_steps`, where a third of the
+        squared share of the background, which is never known exactly, counts as an
+        error of the PSF.
 
     Returns
     -------
@@ -195,13 +221,7 @@ def refine(
     extrapolation; d, the variance of darkness in units of light, stands for
     read noise and removed light. The discrepancy compares the residual
     ``y - H x - b`` in the highest fifth of the frequencies that the PSF passes,
-    where deblurring is slowest, with the noise. Steps end at the number that
-    `planned_steps` gives, or once the discrepancy falls to 0.95. The error of
-    the PSF is `width_error` or, if larger, what the image shows: how much the
-    amplitudes of ``y - b`` over those of ``H x`` change between 0.1 and 0.8 of the
-    cutoff. A network that gives the mean of what is possible leaves them as
-    they are if the PSF is right. A third of the squared share of the background
-    counts alike, which is never known exactly.
+    where deblurring is slowest, with the noise.
 
     References
     ----------
@@ -224,20 +244,17 @@ def refine(
     x = before = np.maximum(start, 0)
     point, change = x, None
     model = optics.blur(x) + background
-    last = steps
-    if last is None:
-        error = optics.mismatch(image - background, model - background)
+    if steps is None:
+        if psf_error is None:
+            psf_error = psf_mismatch(image - background, x, fwhm_px)
         removed = float(np.mean(background)) / max(float(np.mean(image)), tiny)
-        error = max(error, width_error, removed**2 / 3)
-        last = planned_steps(image, fwhm_px, noise, error)
-    for n in range(last + 1):
-        if n == last or (steps is None and n in _CHECKS):
-            discrepancy = optics.discrepancy(image - model, model, noise)
-            if n == last or discrepancy <= _DISCREPANCY:
-                break
+        error = max(psf_error, removed**2 / 3)
+        steps = planned_steps(image, fwhm_px, noise, error)
+    for _ in range(steps):
         ratio = y / np.maximum(model + dark, tiny)
         x = np.maximum(point * optics.blur(ratio), 0)
         point, change = extrapolate(x, before, point, change)
         before = x
         model = optics.blur(point) + background
-    return Refined(x, n, discrepancy)
+    model = optics.blur(x) + background
+    return Refined(x, steps, optics.discrepancy(image - model, model, noise))

@@ -66,16 +66,6 @@ def test_filling_is_the_relative_mean():
     assert filling(ramp, 0.1) == pytest.approx(0.5, abs=0.01)
 
 
-def test_steps_end_early_when_the_image_is_explained(truth, rng):
-    """From the truth itself: fewer steps than the light would bear."""
-    mean = np.maximum(blur(truth) * 3000, 0)
-    image = rng.poisson(mean).astype(float)
-    noise = estimate_noise(image, 3.5)
-    easy = Noise(noise.gain, noise.floor + 10 * noise.level, 11 * noise.level)
-    assert planned_steps(image, 3.5, easy) > 3
-    assert refine(truth * 3000, image, 3.5, easy).steps == 0
-
-
 def test_noisy_start_is_refined_to_the_noise(truth, rng):
     mean = np.maximum(blur(truth) * 3000, 0)
     image = rng.poisson(mean).astype(float)
