@@ -39,6 +39,7 @@ _DENSE = ((0.0, 0.5), (0.35, 0.8), (0.5, np.inf))
 _HAZE = 0.04
 _APART = -0.18
 _UNEVEN = 0.12
+_ROLL_OFF = 0.25
 
 
 class DPSDeblur(ImageTransformer):
@@ -261,7 +262,8 @@ default="auto"
             image, sharp, pedestal = image + ground, sharp + ground, 0 * pedestal
         if self.grid == "input":
             image, fwhm = unit - pedestal, width.fwhm_px
-            sharp = _positive(resample_back(sharp, factor, frame.shape), fwhm)
+            sharp = resample_back(_rolled_off(sharp, factor), factor, frame.shape)
+            sharp = _positive(sharp, fwhm)
             haze = np.maximum(resample_back(haze, factor, frame.shape), 0)
             bandwidth = 0.5
         else:
@@ -458,6 +460,21 @@ def _unexplained(
     spectrum -= otf * fft.dctn(sharp, norm="ortho", workers=-1)
     spectrum *= gaussian_otf(k, smooth_px).astype(np.float32)
     return np.maximum(fft.idctn(spectrum, norm="ortho", workers=-1), 0)
+
+
+def _rolled_off(image: np.ndarray, factor: float) -> np.ndarray:
+    """Fade out the upper quarter of the frequencies before going to finer pixels.
+
+    Lines of one pixel would ring along the axes of the finer grid.
+    """
+    if factor >= 1:
+        return image
+    spectrum = fft.dctn(image, norm="ortho", workers=-1)
+    for axis, n in enumerate(image.shape):
+        ramp = np.clip((1 - np.arange(n) / n) / _ROLL_OFF, 0, 1)
+        fade = np.sin(np.pi / 2 * ramp).astype(image.dtype) ** 2
+        spectrum *= np.expand_dims(fade, 1 - axis)
+    return fft.idctn(spectrum, norm="ortho", workers=-1)
 
 
 def _positive(image: np.ndarray, fwhm_px: float) -> np.ndarray:

@@ -166,12 +166,13 @@ def planned_steps(
     >>> planned_steps(sparse, 2.0, Noise(1.0, 0.0, 1.0), psf_error=0.1)
     2
     """
-    if noise.gain <= 0:
-        light = 0.0 if noise.level > 0 else math.inf
-    else:
+    signal = max(float(np.quantile(image, 0.999)), 1e-30)
+    if noise.gain > 0:
         dark = noise.floor / noise.gain
-        signal = max(float(np.quantile(image, 0.999)) + min(dark, 0.0), 1e-30)
+        signal = max(signal + min(dark, 0.0), 1e-30)
         light = signal / (1 + max(dark, 0.0) / signal) / noise.gain
+    else:
+        light = signal**2 / noise.level if noise.level > 0 else math.inf
     crowd = 1 + (filling(image, fwhm_px) / 0.25) ** 6
     trust = 1 / max((0.68 * psf_error) ** 2, 1e-9)
     light *= (fwhm_px / CANONICAL_FWHM_PX) ** 2

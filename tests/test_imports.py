@@ -25,7 +25,7 @@ LAYERS = [
     {"base"},
     {"psf", "metrics", "io", "nn"},
     {"preprocessing", "weights", "synth"},
-    {"refinement", "bootstrap"},
+    {"agreement", "refinement", "bootstrap"},
     {"baselines", "sim", "denoise", "deblur"},
     {"pipeline"},
     {"plotting"},
