@@ -191,3 +191,14 @@ def test_unknown_weights_are_named():
 def test_bad_images_are_one_sentence(image, words):
     with pytest.raises(InvalidParameterError, match=words):
         DPSDeblur(fwhm_px=3.5).transform(image)
+
+
+@pytest.mark.parametrize("told", [3.45, 3.57])
+def test_resampling_costs_no_light_and_little_fidelity(told):
+    """A width that is 1 or 2 % off, so that pixels do not coincide any more."""
+    seen = scene(photons=3000.0)
+    exact, other = (
+        fidelity(seen.truth, DPSDeblur(fwhm_px=f).transform(seen.image), 3.5)
+        for f in (3.5, told)
+    )
+    assert other > exact - 1.5
