@@ -74,8 +74,8 @@ Made by `python -m benchmarks.training_log`. Every run that made shipped weights
 was tried in their place, with its recipe, seeds and data in the file that is linked.
 "train" is the mean loss of the last 500 steps, "validation" that of other seeds; for
 the objective `hybrid` 0.1 is about one decibel, on that run's own mixture of pictures,
-so that only runs on the same data compare. [Training](../training.md) says how to repeat
-them.
+so that only runs on the same data compare. [Training](../training.md) says how to
+repeat them.
 """
 
 
