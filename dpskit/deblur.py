@@ -92,6 +92,9 @@ default="auto"
         Seed of `fit`'s training.
     verbose : bool, default=False
         Show progress over frames.
+    orientations : {1, 8}, default=1
+        8 averages the network over the rotations and mirrors of the image: 0.1 to
+        0.3 dB better for 8 times its time.
 
     Attributes
     ----------
@@ -141,6 +144,7 @@ default="auto"
         "fit_steps": [Interval(Integral, 1, float("inf"))],
         "random_state": [Interval(Integral, 0, 2**32)],
         "verbose": [bool],
+        "orientations": [Options((1, 8))],
     }
 
     def __init__(
@@ -157,6 +161,7 @@ default="auto"
         fit_steps: int = 2000,
         random_state: int = 0,
         verbose: bool = False,
+        orientations: int = 1,
     ) -> None:
         self.optics = optics
         self.fwhm_px = fwhm_px
@@ -170,6 +175,7 @@ default="auto"
         self.fit_steps = fit_steps
         self.random_state = random_state
         self.verbose = verbose
+        self.orientations = orientations
 
     def uncertainty(
         self, X: Any, *, bandwidth: float = 0.6, n_samples: int = 5
@@ -350,11 +356,17 @@ default="auto"
 
     def _network(self, image: np.ndarray, dense: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return the network's estimate and the light it leaves unexplained."""
-        from dpskit.nn import guide_channels, resolve_device
+        from dpskit.nn import guide_channels, predict, resolve_device
+        from dpskit.nn.inference import TILE_PX
 
         net = self._load(str(resolve_device(self.device)), dense)
         channels = guide_channels(image, CANONICAL_FWHM_PX, net.config.in_channels)
-        sharp = self._predicted(net, channels)
+        sharp = predict(
+            net,
+            channels,
+            tile_size=self.tile_size or TILE_PX,
+            orientations=self.orientations,
+        )
         fwhm = self._network_fwhm()
         if self.background == "auto" and not dense:
             haze = _unexplained(image, sharp, fwhm, 3 * fwhm)
@@ -363,19 +375,6 @@ default="auto"
                 return sharp, haze
         kept = _unexplained(image, sharp, fwhm, 1.5 * fwhm)
         return sharp + kept, np.zeros_like(sharp)
-
-    def _predicted(self, net: Any, channels: np.ndarray) -> np.ndarray:
-        """Return the network's output, given that of the one it corrects."""
-        from dpskit.nn import correction_channels, predict
-        from dpskit.nn.inference import TILE_PX
-        from dpskit.weights import load_network
-
-        corrects = getattr(net, "card", {}).get("data", {}).get("first")
-        if corrects is not None:
-            device = str(next(net.parameters()).device)
-            first = self._predicted(load_network(corrects, device), channels)
-            channels = correction_channels(channels, first, CANONICAL_FWHM_PX)
-        return predict(net, channels, tile_size=self.tile_size or TILE_PX)
 
     def _network_fwhm(self) -> float:
         """Return the PSF width in pixels at which the weights do best."""
@@ -390,8 +389,7 @@ default="auto"
             return self.network_.to(device)
         from dpskit.weights import load_network
 
-        dense = dense and self.weights in ("compact", "base")
-        weights = "dense" if dense else self.weights
+        weights = "dense" if dense and self.weights == "compact" else self.weights
         return load_network(weights, device)
 
     def _train(self, frames: np.ndarray) -> Any:
@@ -431,7 +429,8 @@ def _width_error(width: Width) -> float:
     """Return the relative error of a width; nominal optics are 10 % off."""
     if width.fwhm_source == "optics":
         return 0.1
-    return max(width.fwhm_std_px / width.fwhm_px, 0.02)
+    least = 0.03 if width.fwhm_source == "estimated" else 0.02
+    return max(width.fwhm_std_px / width.fwhm_px, least)
 
 
 def _is_dense(image: np.ndarray, fwhm_px: float) -> bool:

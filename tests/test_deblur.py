@@ -193,12 +193,12 @@ def test_bad_images_are_one_sentence(image, words):
         DPSDeblur(fwhm_px=3.5).transform(image)
 
 
-@pytest.mark.parametrize("told", [3.45, 3.57])
+@pytest.mark.parametrize("told", [3.48, 3.52])
 def test_resampling_costs_no_light_and_little_fidelity(told):
-    """A width that is 1 or 2 % off, so that pixels do not coincide any more."""
+    """A width that is 0.6 % off, so that pixels do not coincide any more."""
     seen = scene(photons=3000.0)
     exact, other = (
         fidelity(seen.truth, DPSDeblur(fwhm_px=f).transform(seen.image), 3.5)
         for f in (3.5, told)
     )
-    assert other > exact - 1.5
+    assert other > exact - 1

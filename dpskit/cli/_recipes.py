@@ -41,16 +41,13 @@ class Recipe:
 
 
 def _deblur(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
-    from dpskit.cli._corrections import CorrectionBatches
     from dpskit.nn import PRESETS
     from dpskit.synth import TrainingBatches
 
     config = PRESETS[args.preset]
     drawn = {"kinds": _kinds(args.kinds)} if args.kinds else {}
-    if args.preset == "base":
-        return config, CorrectionBatches(seed, args.batch_size, **drawn)
-    channels = config.in_channels
-    return config, TrainingBatches(seed, args.batch_size, n_channels=channels, **drawn)
+    size, channels = args.batch_size, config.in_channels
+    return config, TrainingBatches(seed, size, n_channels=channels, **drawn)
 
 
 def _dense(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:

@@ -60,6 +60,12 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--tile-size", type=int, metavar="PX", help="side of a tile; bounds the memory"
     )
+    group.add_argument(
+        "--orientations",
+        type=int,
+        choices=(1, 8),
+        help="8 averages over rotations and mirrors: a little better, slower",
+    )
     group.add_argument("--device", help="auto (default), cpu or cuda")
 
 
@@ -91,7 +97,7 @@ def _check_method(args: argparse.Namespace) -> None:
 
 def _method(args: argparse.Namespace) -> dict[str, Any]:
     names = ("weights", "background", "refine", "grid", "tile_size", "device")
-    return chosen(args, *names)
+    return chosen(args, *names, "orientations")
 
 
 def _deblur(job: Job, args: argparse.Namespace) -> str:

@@ -100,8 +100,6 @@ def run(args: argparse.Namespace) -> int:
     data_seed = args.seed if args.data_seed is None else args.data_seed
     config, batches = recipe.prepare(args, data_seed)
     initial = load_network(args.initial).state_dict() if args.initial else None
-    if initial and getattr(config, "residual_channel", 0):
-        initial = {k: v for k, v in initial.items() if k != "tail.2.weight"}
     objective = recipe.objective() if recipe.objective else None
     with _progress(options.steps, args.quiet) as report:
         net, history = train(

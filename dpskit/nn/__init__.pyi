@@ -1,4 +1,4 @@
-from .guide import correction_channels, guide_channels
+from .guide import guide_channels
 from .inference import predict, resolve_device
 from .network import PRESETS, NetworkConfig, ResUDBPN, complexity
 from .res_unet import RES_UNET_PRESETS, ResUNet, ResUNetConfig
@@ -14,7 +14,6 @@ __all__ = [
     "ResUNetConfig",
     "TrainingOptions",
     "complexity",
-    "correction_channels",
     "guide_channels",
     "predict",
     "resolve_device",

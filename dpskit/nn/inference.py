@@ -66,6 +66,7 @@ def predict(
     tile_size: int | None = TILE_PX,
     halo_px: int = HALO_PX,
     precision: str = "auto",
+    orientations: int = 1,
 ) -> np.ndarray:
     """Return the network's output for an image of any size.
 
@@ -86,6 +87,9 @@ def predict(
     precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"
         "auto" is float32 on the CPU and bfloat16 on CUDA (float16 where the
         device has no bfloat16).
+    orientations : {1, 8}, default=1
+        8 averages the outputs for the four rotations of the image and of its mirror
+        image.
 
     Returns
     -------
@@ -102,9 +106,17 @@ def predict(
         "tile_size": [None, Interval(int, 1, float("inf"))],
         "halo_px": [Interval(int, 0, float("inf"))],
         "precision": [Options(("auto", *_DTYPES))],
+        "orientations": [Options((1, 8))],
     }
-    given = {"tile_size": tile_size, "halo_px": halo_px, "precision": precision}
+    given = {
+        "tile_size": tile_size,
+        "halo_px": halo_px,
+        "precision": precision,
+        "orientations": orientations,
+    }
     validate_params(rules, given, "predict")
+    if orientations > 1:
+        return _averaged(net, channels, given | {"orientations": 1})
     stride = net.config.stride
     shape = channels.shape[-2:]
     padded = _pad(channels, stride)
@@ -119,6 +131,19 @@ def predict(
         tile = _run(net, padded[(slice(None), *window)], precision)
         out[_scaled(target, factor)] = tile[_scaled(inner, factor)]
     return out[: factor * shape[0], : factor * shape[1]]
+
+
+def _averaged(
+    net: ResUDBPN | ResUNet, channels: np.ndarray, options: dict
+) -> np.ndarray:
+    """Return the mean output for the eight orientations, turned back."""
+    total: np.ndarray | float = 0.0
+    for turns in range(4):
+        for mirror in (slice(None), slice(None, None, -1)):
+            turned = np.rot90(channels[..., mirror], turns, axes=(-2, -1))
+            out = predict(net, np.ascontiguousarray(turned), **options)
+            total = total + np.rot90(out, -turns)[:, mirror]
+    return total / np.float32(8)
 
 
 def _scaled(window: tuple[slice, ...], factor: int) -> tuple[slice, ...]:

@@ -40,9 +40,7 @@ class NetworkConfig:
     bias : bool, default=True
         Without biases the network is homogeneous: f(a x) = a f(x).
     residual : bool, default=False
-        Add the output to an input channel.
-    residual_channel : int, default=0
-        Which one: 0 is the image, 9 in "base" the result of "compact".
+        Add the output to the first input channel.
     """
 
     in_channels: int = 1
@@ -53,7 +51,6 @@ class NetworkConfig:
     bridge_factor: int = 2
     bias: bool = True
     residual: bool = False
-    residual_channel: int = 0
 
     def __post_init__(self) -> None:
         rules = {
@@ -65,7 +62,6 @@ class NetworkConfig:
             "bridge_factor": [Interval(Integral, 1, 4)],
             "bias": [bool],
             "residual": [bool],
-            "residual_channel": [Interval(Integral, 0, self.in_channels)],
         }
         validate_params(rules, asdict(self), "NetworkConfig")
 
@@ -87,9 +83,7 @@ class NetworkConfig:
 _COMPACT = {"kernel_size": 4, "skip": "add", "bridge_factor": 1, "bias": False}
 PRESETS = {
     "paper": NetworkConfig(),
-    "base": NetworkConfig(
-        base_width=16, residual=True, in_channels=13, residual_channel=9, **_COMPACT
-    ),
+    "base": NetworkConfig(base_width=24, residual=True, in_channels=9, **_COMPACT),
     "compact": NetworkConfig(base_width=16, residual=True, in_channels=9, **_COMPACT),
 }
 
@@ -226,8 +220,7 @@ class ResUDBPN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the deblurred image, shape (n, 1, height, width)."""
-        c = self.config.residual_channel
-        start = x[:, c : c + 1]
+        image = x[:, :1]
         x = self.head(x)
         skips = []
         for unit in self.down:
@@ -241,7 +234,7 @@ class ResUDBPN(nn.Module):
             x = torch.cat([x, skip], dim=1) if concat else x + skip
         x = self.tail(x)
         if self.config.residual:
-            x = start + x
+            x = image + x
         return nn.functional.leaky_relu(x, 0.1 if self.training else 0.0)
 
 

@@ -24,7 +24,7 @@ def widened(
     ----------
     initial : mapping of str to Tensor
         Weights of a network whose widths are all smaller by one factor, or
-        that lacks some of the last input channels or some layers.
+        that lacks some of the last input channels.
     net : Module
         The wide network.
     noise : float, default=0.1
@@ -33,8 +33,7 @@ def widened(
     Returns
     -------
     dict of str to Tensor
-        Input channels that `initial` did not have are ignored by zeros; layers
-        that it did not have stay as they are in `net`.
+        Input channels that `initial` did not have are ignored by zeros.
 
     References
     ----------
@@ -49,7 +48,7 @@ def widened(
     modules, like = dict(net.named_modules()), net.state_dict()
     first = next(iter(like))
     wider = like[first].shape[0] > initial[first].shape[0]
-    out = dict(like)
+    out = {}
     for name, old in initial.items():
         module = modules[name.rpartition(".")[0]]
         if wider:

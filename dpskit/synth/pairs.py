@@ -131,14 +131,10 @@ class TrainingBatches:
         rng = np.random.default_rng([self.seed, step])
         pictures = [self._picture(rng) for _ in range(self.batch_size)]
         image, truth, clean = np.stack(pictures, axis=1).astype(np.float32)
-        inputs = self.inputs(image)
+        inputs = guide_channels(image, self.fwhm_px, self.n_channels)
         cut = (..., *(slice(self.margin, self.margin + self.patch),) * 2)
         batch = {"inputs": inputs, "truth": truth, "clean": clean}
         return {key: np.ascontiguousarray(v[cut]) for key, v in batch.items()}
-
-    def inputs(self, image: np.ndarray) -> np.ndarray:
-        """Return the channels of images of shape (n, height, width)."""
-        return guide_channels(image, self.fwhm_px, self.n_channels)
 
     def _picture(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         """Return measured image, truth and noise-free in-focus image."""

@@ -74,3 +74,20 @@ def test_cpu_and_gpu_agree(net, rng):
     gpu = predict(net.to("cuda"), image, precision="float32")
     net.to("cpu")
     np.testing.assert_allclose(gpu, cpu, atol=1e-3)
+
+
+def test_mean_over_orientations_turns_with_the_image(net, rng):
+    """Equivariance, which the network alone does not have."""
+    channels = rng.random((1, 40, 56), dtype=np.float32)
+    mean = predict(net, channels, orientations=8)
+    turned = np.ascontiguousarray(np.rot90(channels, axes=(1, 2)))
+    np.testing.assert_allclose(
+        predict(net, turned, orientations=8), np.rot90(mean), atol=2e-4
+    )
+    alone = predict(net, channels)
+    assert np.abs(mean - alone).max() > 2e-4
+
+
+def test_eight_orientations_or_one(net):
+    with pytest.raises(InvalidParameterError, match="'orientations' parameter"):
+        predict(net, np.ones((1, 16, 16), dtype=np.float32), orientations=3)

@@ -74,19 +74,6 @@ def test_unknown_preset_is_named():
 def test_presets_expect_the_channels_of_the_guide():
     assert {n: c.in_channels for n, c in PRESETS.items()} == {
         "paper": 1,
-        "base": 13,
+        "base": 9,
         "compact": 9,
     }
-
-
-def test_residual_is_added_to_the_channel_that_is_named():
-    config = NetworkConfig(
-        in_channels=3, base_width=2, n_scales=1, residual=True, residual_channel=2
-    )
-    x = torch.rand(1, 3, 8, 8)
-    torch.testing.assert_close(ResUDBPN(config).eval()(x)[:, 0], x[:, 2])
-
-
-def test_residual_channel_must_exist():
-    with pytest.raises(InvalidParameterError, match="'residual_channel' parameter"):
-        NetworkConfig(in_channels=3, residual_channel=3)
