@@ -14,6 +14,7 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter
 
 from dpskit._utils.acceleration import extrapolate
+from dpskit._utils.fft import crop, fft_shape, pad_mirror
 from dpskit._utils.transfer import AIRY_CUTOFF, airy_otf, cosine_radius
 from dpskit.preprocessing.noise import Noise
 from dpskit.preprocessing.psf_choice import CANONICAL_FWHM_PX
@@ -238,19 +239,24 @@ def refine(
     >>> refine(flat, flat, 3.5, Noise(1.0, 0.0, 5.0)).steps
     0
     """
-    optics = _Optics(image.shape, fwhm_px, image.dtype)
+    if steps is None:
+        if psf_error is None:
+            psf_error = psf_mismatch(image - background, np.maximum(start, 0), fwhm_px)
+        removed = float(np.mean(background)) / max(float(np.mean(image)), 1e-30)
+        error = max(psf_error, removed**2 / 3)
+        steps = planned_steps(image, fwhm_px, noise, error)
+    shape = image.shape
+    large = fft_shape(shape, (0, 0))
+    background = pad_mirror(np.broadcast_to(background, shape), large)[0]
+    start = pad_mirror(start, large)[0]
+    image, origin = pad_mirror(image, large)
+    optics = _Optics(large, fwhm_px, image.dtype)
     tiny = 1e-6 * max(float(np.mean(np.abs(image))), 1e-30)
     dark = max(noise.floor / noise.gain, 0.0) if noise.gain > 0 else 0.0
     y = np.maximum(image + dark, 0)
     x = before = np.maximum(start, 0)
     point, change = x, None
     model = optics.blur(x) + background
-    if steps is None:
-        if psf_error is None:
-            psf_error = psf_mismatch(image - background, x, fwhm_px)
-        removed = float(np.mean(background)) / max(float(np.mean(image)), tiny)
-        error = max(psf_error, removed**2 / 3)
-        steps = planned_steps(image, fwhm_px, noise, error)
     for _ in range(steps):
         ratio = y / np.maximum(model + dark, tiny)
         x = np.maximum(point * optics.blur(ratio), 0)
@@ -258,4 +264,5 @@ def refine(
         before = x
         model = optics.blur(point) + background
     model = optics.blur(x) + background
-    return Refined(x, steps, optics.discrepancy(image - model, model, noise))
+    discrepancy = optics.discrepancy(image - model, model, noise)
+    return Refined(crop(x, origin, shape), steps, discrepancy)
