@@ -119,16 +119,16 @@ def predict(
         return _averaged(net, channels, given | {"orientations": 1})
     stride = net.config.stride
     shape = channels.shape[-2:]
-    padded = _pad(channels, stride)
+    full = tuple(_ceil(n, stride) for n in shape)
     halo = _ceil(halo_px, stride)
-    longest = max(padded.shape)
+    longest = max(full)
     if tile_size is not None and tile_size < longest:
         longest = max(tile_size - 2 * halo, stride)
-    core = tuple(_share(n, longest, stride) for n in padded.shape[-2:])
+    core = tuple(_share(n, longest, stride) for n in full)
     factor = getattr(net.config, "upsampling", 1)
-    out = np.empty([factor * n for n in padded.shape[-2:]], dtype=np.float32)
-    for window, target, inner in _tiles(padded.shape[-2:], core, halo):
-        tile = _run(net, padded[(slice(None), *window)], precision)
+    out = np.empty([factor * n for n in full], dtype=np.float32)
+    for window, target, inner in _tiles(full, core, halo):
+        tile = _run(net, _cut(channels, window), precision)
         out[_scaled(target, factor)] = tile[_scaled(inner, factor)]
     return out[: factor * shape[0], : factor * shape[1]]
 
@@ -160,10 +160,15 @@ def _share(n: int, longest: int, stride: int) -> int:
     return _ceil(-(-n // count), stride)
 
 
-def _pad(channels: np.ndarray, stride: int) -> np.ndarray:
-    """Mirror the far borders to multiples of the stride."""
-    extra = [(0, _ceil(n, stride) - n) for n in channels.shape[-2:]]
-    return np.pad(channels, [(0, 0), *extra], mode="symmetric")
+def _cut(channels: np.ndarray, window: tuple[slice, ...]) -> np.ndarray:
+    """Return a part of an image, mirrored where it ends before the window does."""
+    part = channels[(slice(None), *window)]
+    missing = [
+        w.stop - w.start - n for w, n in zip(window, part.shape[1:], strict=True)
+    ]
+    if not any(missing):
+        return part
+    return np.pad(part, [(0, 0), *((0, n) for n in missing)], mode="symmetric")
 
 
 def _tiles(shape: tuple[int, int], core: tuple[int, int], halo: int) -> Iterator[tuple]:

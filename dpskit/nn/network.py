@@ -118,7 +118,7 @@ class Projection(nn.Module):
         """Return the projection and the features before resampling."""
         f = self.features(x)
         a = self.resample(f)
-        return a + self.correct(self.back(a) - f), f
+        return self.correct(self.back(a).sub_(f)).add_(a), f
 
 
 class ResUDBPN(nn.Module):
@@ -231,7 +231,7 @@ class ResUDBPN(nn.Module):
             x, _ = unit(x)
             skip = skips.pop()
             concat = self.config.skip == "concat"
-            x = torch.cat([x, skip], dim=1) if concat else x + skip
+            x = torch.cat([x, skip], dim=1) if concat else x.add_(skip)
         x = self.tail(x)
         if self.config.residual:
             x = image + x
