@@ -266,43 +266,44 @@ default="auto"
         if dense and self.background == "auto":
             ground = pedestal.flat[0]
             image, sharp, pedestal = image + ground, sharp + ground, 0 * pedestal
-        if self.grid == "input":
-            image, fwhm = unit - pedestal, width.fwhm_px
-            sharp = resample_back(_rolled_off(sharp, factor), factor, frame.shape)
-            sharp = _positive(sharp, fwhm)
-            haze = np.maximum(resample_back(haze, factor, frame.shape), 0)
-            bandwidth = 0.5
-        else:
-            bandwidth = 0.5 / max(factor, 1.0)
-        noise = estimate_noise(image, fwhm, bandwidth)
+        start, light, bandwidth = sharp, image, 0.5 / max(factor, 1.0)
+        background = np.maximum(resample_back(haze, factor, frame.shape), 0)
+        own_pixels = self.grid == "input" and factor > 0.5
+        if own_pixels:
+            start, light, bandwidth = (
+                self._back(sharp, width, unit),
+                unit - pedestal,
+                0.5,
+            )
+            haze, fwhm = background, width.fwhm_px
+        noise = estimate_noise(light, fwhm, bandwidth)
+        steps = None if self.refine == "auto" else int(self.refine)
         done = refine(
-            sharp,
-            image,
-            fwhm,
-            noise,
-            background=haze,
-            psf_error=error,
-            steps=None if self.refine == "auto" else int(self.refine),
+            start, light, fwhm, noise, background=haze, psf_error=error, steps=steps
         )
-        light = float(np.mean(unit - pedestal, dtype=np.float64))
-        kept = max(light - float(np.mean(haze, dtype=np.float64)), 0.0)
-        out = done.image * (
-            kept / max(float(np.mean(done.image, dtype=np.float64)), 1e-30)
-        )
-        if self.grid == "native":
-            haze = np.maximum(resample_back(haze, factor, frame.shape), 0)
-        total = float(np.mean(unit, dtype=np.float64))
+        out = done.image
+        if self.grid == "input" and not own_pixels:
+            out = self._back(out, width, unit)
+        kept = _mean(unit - pedestal) - _mean(background)
+        out = out * (max(kept, 0.0) / max(_mean(out), 1e-30))
+        total = _mean(unit)
         info = {
             **asdict(width),
-            "background": (pedestal + haze) * scale,
-            "background_fraction": 1 - kept / total if total > 0 else 0.0,
+            "background": (pedestal + background) * scale,
+            "background_fraction": 1 - max(kept, 0.0) / total if total > 0 else 0.0,
             "dense": dense,
             "refine_steps": done.steps,
             "discrepancy": done.discrepancy,
-            "photons": _peak_photons(image, noise),
+            "photons": _peak_photons(light, noise),
             "pixel_scale": factor if self.grid == "native" else 1.0,
         }
         return out * scale, info
+
+    def _back(self, sharp: np.ndarray, width: Width, frame: np.ndarray) -> np.ndarray:
+        """Return an image of the network's grid on that of the frame."""
+        factor = self._network_fwhm() / width.fwhm_px
+        back = resample_back(_rolled_off(sharp, factor), factor, frame.shape)
+        return _positive(back, width.fwhm_px)
 
     def _width(self, frame: np.ndarray) -> Width:
         learnt = getattr(self, "width_", None)
@@ -423,6 +424,10 @@ default="auto"
         tags = super().__sklearn_tags__()
         tags.requires_fit = self.weights is None
         return tags
+
+
+def _mean(image: np.ndarray) -> float:
+    return float(np.mean(image, dtype=np.float64))
 
 
 def _width_error(width: Width) -> float:
