@@ -51,9 +51,10 @@ nothing" reads its width from the image. All other methods are told the PSF and 
 their defaults. "Before" is the image that they are given.
 
 The paper's supplement (its Figs. S1 to S9) is not available, so Fig. S8 follows the
-sentences about it. Not computed: anything on the paper's own recordings (of which we
-hold one processed image, see [real images](real.md)), movies, networks trained by the
-paper's recipe, and a GPU's times.
+sentences about it. Networks trained by the paper's recipe, and without each of its
+parts, have [their own page](recipe.md). Not computed: anything on the paper's own
+recordings (of which we hold one processed image, see [real images](real.md)), movies,
+and a GPU's times.
 """
 
 

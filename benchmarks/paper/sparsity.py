@@ -143,8 +143,8 @@ def summary(found: dict[str, Any]) -> list[list[str]]:
         + gain("sparse deconvolution, sparsity 0", "sparse deconvolution, sparsity 10")
     )
     why = (
-        "No network was trained with and without the term, for that costs hours; its "
-        "objective is minimised over the pixels instead. The paper does not say "
+        "The objective is minimised over the pixels; networks trained with and without "
+        "the term are in [recipe](recipe.md). The paper does not say "
         "whether its L1 norm is a sum or a mean. Simulated beads: without it Eq. 2 "
         f"reaches {text(plain, '.0f')} nm, near the {BEAD_NM:.0f} nm of the beads."
     )
