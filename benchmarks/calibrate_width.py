@@ -423,6 +423,7 @@ that finds the cutoff to 5 % and no broad pattern fits far better, a second netw
 weighs the fit against the first answer. It is trained on {any_light:,} images of any
 light and {bright:,} bright ones, an exact Airy PSF counting three times. The stated
 uncertainty stays that of the first answer, as the PSF may not be an Airy pattern.
+`DPSDeblur` corrects the width further, by its result ([agreement](agreement.md)).
 
 ## By sampling and light
 
