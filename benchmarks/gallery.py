@@ -172,7 +172,7 @@ def _dps_deblur() -> list[Case]:
             RichardsonLucy=RichardsonLucy(**WIDTH),
         ),
         against_truth(
-            "fails: the PSF is given 1.5 times too wide",
+            "fails: the PSF is given 1.5 times too wide, or too narrow",
             scene,
             **{
                 "DPS, too wide": DPSDeblur(fwhm_px=wide),
