@@ -199,7 +199,8 @@ def page(results: dict[str, dict], steps: int, long: int) -> str:
         [name, *(f"{row[c]:.3f}" if c == "ssim" else f"{row[c]:.2f}" for c in columns)]
         for name, row in results.items()
     ]
-    return "\n".join([TEXT.format(steps=steps, long=long), *table(head, lines)]) + "\n"
+    parts = [TEXT.format(steps=steps, long=long), *table(head, lines), READING]
+    return "\n".join(parts)
 
 
 TEXT = """# The paper's own recipe, and its parts
@@ -219,6 +220,21 @@ star, at the peak photons named. "ssim" is the mean over all of these, "gain" th
 resolution before over after by decorrelation at 3,000 photons. "haze" has light out of
 focus, half of that in focus, at 3,000 photons; "haze removed" takes the paper's wavelet
 background off first. Networks of the recipe and Richardson-Lucy see the image as it is.
+"""
+
+READING = """## What to read from it
+
+* The recipe as stated beats 20 Richardson-Lucy steps at 3,000 photons by 1.6 dB and
+  loses to them by 4 dB at 60: an objective that compares with the noisy image learns
+  to reproduce noise, the more the longer it is trained (8,000 steps are 1.6 dB better
+  at 60 photons than 40,000). The shipped network, trained against simulated truth, is
+  4 to 6 dB ahead of it everywhere.
+* Hessian: worth 4 to 5 dB at 3,000 photons and 3 dB at 60; the one part that holds
+  the noise. SSIM instead of the squared error: 3 to 4 dB at 3,000 photons and nearly
+  all of the resolution, for 1 to 1.5 dB at 60.
+* Sparsity: nothing in PSNR, 4 % in resolution. Error feedback: 0.2 to 0.3 dB at 3,000
+  photons, the opposite at 60. Two steps instead of one: 0.1 dB or less.
+* Removing the background first: 5 dB under haze.
 """
 
 
@@ -241,7 +257,7 @@ def main() -> None:
         order = [n for n in [*methods, *runs] if n in results]
         results = {n: results[n] for n in order}
         path.write_text(json.dumps(results, indent=1) + "\n")
-        (DOCS / "recipe.md").write_text(page(results, options.steps, options.long))
+    (DOCS / "recipe.md").write_text(page(results, options.steps, options.long))
 
 
 if __name__ == "__main__":
