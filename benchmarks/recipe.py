@@ -232,8 +232,8 @@ READING = """## What to read from it
 * Hessian: worth 4 to 5 dB at 3,000 photons and 3 dB at 60; the one part that holds
   the noise. SSIM instead of the squared error: 3 to 4 dB at 3,000 photons and nearly
   all of the resolution, for 1 to 1.5 dB at 60.
-* Another seed differs by up to 0.3 dB and 0.03 in gain. Within that, sparsity (gain 1.61
-  against 1.55), error feedback and two steps instead of one are worth nothing here.
+* Another seed differs by up to 0.3 dB and 0.03 in gain. Sparsity (gain 1.61 against
+  1.55), error feedback and two steps instead of one are worth hardly more than that.
 * Removing the background first: 5 dB under haze.
 """
 
