@@ -165,9 +165,9 @@ def measure(method: Callable[[np.ndarray], np.ndarray]) -> dict[str, float]:
             if photons == LEVELS[0]:
                 before, after = (decorrelation(v).resolution_px for v in (image, out))
                 rows.setdefault("gain", []).append(before / after)
-        light = background_light(kind, TEST_SEED, HAZE, scene(kind, TEST_SEED, HAZE))
-        truth_light = scene(kind, TEST_SEED, HAZE), 3000, TEST_SEED, HAZE, light
-        image, truth = acquire(*truth_light)
+        hazy = scene(kind, TEST_SEED, HAZE)
+        light = background_light(kind, TEST_SEED, HAZE, hazy)
+        image, truth = acquire(hazy, LEVELS[0], TEST_SEED, HAZE, light)
         for name, way in (
             ("haze", method),
             ("haze removed", without_background(method)),

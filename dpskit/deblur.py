@@ -270,12 +270,9 @@ default="auto"
         background = np.maximum(resample_back(haze, factor, frame.shape), 0)
         own_pixels = self.grid == "input" and factor > 0.5
         if own_pixels:
-            start, light, bandwidth = (
-                self._back(sharp, width, unit),
-                unit - pedestal,
-                0.5,
-            )
-            haze, fwhm = background, width.fwhm_px
+            start = _back(sharp, factor, width.fwhm_px, frame.shape)
+            light, haze = unit - pedestal, background
+            fwhm, bandwidth = width.fwhm_px, 0.5
         noise = estimate_noise(light, fwhm, bandwidth)
         steps = None if self.refine == "auto" else int(self.refine)
         done = refine(
@@ -283,14 +280,14 @@ default="auto"
         )
         out = done.image
         if self.grid == "input" and not own_pixels:
-            out = self._back(out, width, unit)
-        kept = _mean(unit - pedestal) - _mean(background)
-        out = out * (max(kept, 0.0) / max(_mean(out), 1e-30))
+            out = _back(out, factor, width.fwhm_px, frame.shape)
+        kept = max(_mean(unit - pedestal) - _mean(background), 0.0)
+        out = out * (kept / max(_mean(out), 1e-30))
         total = _mean(unit)
         info = {
             **asdict(width),
             "background": (pedestal + background) * scale,
-            "background_fraction": 1 - max(kept, 0.0) / total if total > 0 else 0.0,
+            "background_fraction": 1 - kept / total if total > 0 else 0.0,
             "dense": dense,
             "refine_steps": done.steps,
             "discrepancy": done.discrepancy,
@@ -298,12 +295,6 @@ default="auto"
             "pixel_scale": factor if self.grid == "native" else 1.0,
         }
         return out * scale, info
-
-    def _back(self, sharp: np.ndarray, width: Width, frame: np.ndarray) -> np.ndarray:
-        """Return an image of the network's grid on that of the frame."""
-        factor = self._network_fwhm() / width.fwhm_px
-        back = resample_back(_rolled_off(sharp, factor), factor, frame.shape)
-        return _positive(back, width.fwhm_px)
 
     def _width(self, frame: np.ndarray) -> Width:
         learnt = getattr(self, "width_", None)
@@ -464,6 +455,14 @@ def _unexplained(
     spectrum -= otf * fft.dctn(sharp, norm="ortho", workers=-1)
     spectrum *= gaussian_otf(k, smooth_px).astype(np.float32)
     return np.maximum(fft.idctn(spectrum, norm="ortho", workers=-1), 0)
+
+
+def _back(
+    sharp: np.ndarray, factor: float, fwhm_px: float, shape: tuple[int, int]
+) -> np.ndarray:
+    """Return an image of the network's grid on the grid of the measured one."""
+    back = resample_back(_rolled_off(sharp, factor), factor, shape)
+    return _positive(back, fwhm_px)
 
 
 def _rolled_off(image: np.ndarray, factor: float) -> np.ndarray:

@@ -256,13 +256,12 @@ def refine(
     y = np.maximum(image + dark, 0)
     x = before = np.maximum(start, 0)
     point, change = x, None
-    model = optics.blur(x) + background
     for _ in range(steps):
+        model = optics.blur(point) + background
         ratio = y / np.maximum(model + dark, tiny)
         x = np.maximum(point * optics.blur(ratio), 0)
         point, change = extrapolate(x, before, point, change)
         before = x
-        model = optics.blur(point) + background
     model = optics.blur(x) + background
     discrepancy = optics.discrepancy(image - model, model, noise)
     return Refined(crop(x, origin, shape), steps, discrepancy)

@@ -96,8 +96,8 @@ def _check_method(args: argparse.Namespace) -> None:
 
 
 def _method(args: argparse.Namespace) -> dict[str, Any]:
-    names = ("weights", "background", "refine", "grid", "tile_size", "device")
-    return chosen(args, *names, "orientations")
+    names = ("weights", "background", "refine", "grid", "tile_size", "orientations")
+    return chosen(args, *names, "device")
 
 
 def _deblur(job: Job, args: argparse.Namespace) -> str:
