@@ -100,7 +100,7 @@ def agreeing_width(image: np.ndarray, width: Width, explain: Explain) -> Width:
     seen = [drift(*explain(image, width.fwhm_px * (1 + e))) for e in _TRIALS]
     drifts, correlations = np.array(seen).T
     slope = (drifts[-1] - drifts[0]) / (_TRIALS[-1] - _TRIALS[0])
-    if not (correlations[1] >= 0.85 and slope >= 0.8):
+    if not (correlations[1] >= 0.7 and slope >= 0.4):
         return width
     expected, deviation = _expected(correlations[1])
     curve = np.polyval(np.polyfit(_TRIALS, drifts, 2), _ERRORS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -36,17 +36,28 @@ from dpskit.synth.pairs import ImageBatches
 __all__ = ["DPSDeblur"]
 
 _DENSE = ((0.0, 0.5), (0.35, 0.8), (0.5, np.inf))
-_HAZE = 0.04
-_APART = -0.18
-_UNEVEN = 0.12
+_HAZE, _HAZE_PHOTONS = 0.04, 1.0
+_APART = -0.22
+_UNEVEN = 0.3, 1.0
 _ROLL_OFF = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """An image on the network's grid; photons are those of its brightest pixels."""
+
+    image: np.ndarray
+    pedestal: np.ndarray
+    photons: float
+    dense: bool
 
 
 class DPSDeblur(ImageTransformer):
     """Deep-physics-informed sparsity: deblur without parameters.
 
-    The image is resampled so that its PSF has the width that the network was
-    trained for, deblurred by the Res-U-DBPN network from the image and classical
+    The image is resampled so that its PSF has the width that the networks were
+    trained for, freed of the light out of focus that a first network finds,
+    deblurred by the Res-U-DBPN network from what is left and classical
     inverses of it, made consistent with the measured photons by
     Richardson-Lucy steps, and resampled back.
 
@@ -59,18 +70,17 @@ class DPSDeblur(ImageTransformer):
         Width of the PSF in pixels, in [0.5, 200]; `optics` wins over it.
         Real wide-field PSFs are about 1.3 times wider than nominal.
     weights : str, path or None, default="compact"
-        Name of shipped weights or a ``.safetensors`` file. "compact" gives
-        pictures where light is nearly everywhere to its sibling "dense", which
-        was trained on such pictures. None makes `fit` train the network on
-        your own images, without ground truth.
+        Name of shipped weights or a ``.safetensors`` file. None makes `fit` train
+        the network on your own images, without ground truth.
     background : {"auto", "none", "constant", "rolling_ball", "wavelet"}, \
 default="auto"
         What is taken for background and removed. "auto" removes a pedestal
-        that is large beside the signal and the smooth light that the network
-        takes for out of focus, if it is 4 % of the light or more and lies over
-        the structure, not beside it; ``info`` says how much that was. Where light
-        is nearly everywhere (nearly as much dark as bright detail) it is all
-        taken for signal. The other methods remove what they name alone.
+        that is large beside the signal and the smooth light that a first network
+        takes for out of focus, if it is 4 % of the light or more (11 % at 15
+        photons) and lies over the structure, not beside it; ``info`` says how much
+        that was. Where light is nearly everywhere (nearly as much dark as bright
+        detail) it is all taken for signal. The other methods remove what they name
+        alone.
     refine : {"auto"} or int, default="auto"
         Richardson-Lucy steps after the network; "auto" takes as many as the
         image's noise justifies, often 0 at low light.
@@ -260,8 +270,9 @@ default="auto"
         factor = fwhm / width.fwhm_px
         scale = float(np.abs(frame).max()) or 1.0
         unit = (frame / scale).astype(np.float32)
-        image, pedestal, dense = self._prepared(unit, width.fwhm_px)
-        sharp, haze = self._network(image, dense)
+        given = self._prepared(unit, width.fwhm_px)
+        image, pedestal, dense = given.image, given.pedestal, given.dense
+        sharp, haze = self._deblurred(given)
         error = max(psf_mismatch(image - haze, sharp, fwhm), _width_error(width))
         if dense and self.background == "auto":
             ground = pedestal.flat[0]
@@ -319,24 +330,25 @@ default="auto"
         judge = DPSDeblur(tile_size=self.tile_size, device=self.device)
 
         def explain(image: np.ndarray, fwhm_px: float) -> tuple[np.ndarray, ...]:
-            image, _, dense = judge._prepared(image, fwhm_px)
-            sharp, haze = judge._network(image, dense)
-            return image - haze, sharp
+            given = judge._prepared(image, fwhm_px)
+            sharp, haze = judge._deblurred(given)
+            return given.image - haze, sharp
 
         scale = float(np.abs(frame).max()) or 1.0
         unit = (frame / scale).astype(np.float32)
-        if judge._prepared(unit, width.fwhm_px)[2]:
+        if judge._prepared(unit, width.fwhm_px).dense:
             return width
         return agreeing_width(unit, width, explain)
 
-    def _prepared(
-        self, unit: np.ndarray, fwhm_px: float
-    ) -> tuple[np.ndarray, np.ndarray, bool]:
-        """Return an image on the network's grid, its pedestal, if it is dense."""
+    def _prepared(self, unit: np.ndarray, fwhm_px: float) -> _Prepared:
+        """Return an image on the network's grid and what there is to know about it."""
         fwhm = self._network_fwhm()
         pedestal = self._pedestal(unit, fwhm_px)
-        image = fourier_resample(unit - pedestal, fwhm / fwhm_px)
-        return image, pedestal, _is_dense(image, fwhm)
+        light = unit - pedestal
+        image = fourier_resample(light, fwhm / fwhm_px)
+        photons = _peak_photons(light, estimate_noise(light, fwhm_px))
+        photons *= (fwhm_px / fwhm) ** 2
+        return _Prepared(image, pedestal, photons, _is_dense(image, fwhm))
 
     def _pedestal(self, image: np.ndarray, fwhm_px: float) -> np.ndarray:
         method = self.background
@@ -346,27 +358,47 @@ default="auto"
             return background if dark > 0.25 * (bright - dark) else 0 * background
         return estimate_background(image, fwhm_px, method)
 
-    def _network(self, image: np.ndarray, dense: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Return the network's estimate and the light it leaves unexplained."""
-        from dpskit.nn import guide_channels, predict, resolve_device
+    def _deblurred(self, given: _Prepared) -> tuple[np.ndarray, np.ndarray]:
+        """Return the network's estimate and the haze that was removed before."""
+        from dpskit.nn import guide_channels
+
+        light, haze = given.image, np.zeros_like(given.image)
+        channels = guide_channels(light, CANONICAL_FWHM_PX)
+        if self.background == "auto" and not given.dense:
+            haze = self._haze(given, channels)
+            if np.any(haze):
+                light = light - haze
+                channels = guide_channels(light, CANONICAL_FWHM_PX)
+        sharp = self._predicted(self._load(), channels, self.orientations)
+        return sharp + _unexplained(light, sharp, self._network_fwhm(), 1.5), haze
+
+    def _haze(self, given: _Prepared, channels: np.ndarray) -> np.ndarray:
+        """Return the smooth light out of focus that lies over the structure."""
+        from dpskit.weights import load_network
+
+        image, fwhm = given.image, CANONICAL_FWHM_PX
+        sharp = self._predicted(load_network("haze", self._device()), channels)
+        haze = _unexplained(image, sharp, fwhm, 2.0)
+        least = _HAZE
+        if given.photons > 0:
+            least += _HAZE_PHOTONS / given.photons
+        faint = haze.sum() <= least * np.abs(image).sum()
+        if faint or _stands_apart(haze, sharp, 3 * fwhm):
+            return np.zeros_like(haze)
+        return haze
+
+    def _predicted(
+        self, net: Any, channels: np.ndarray, orientations: int = 1
+    ) -> np.ndarray:
+        from dpskit.nn import predict
         from dpskit.nn.inference import TILE_PX
 
-        net = self._load(str(resolve_device(self.device)), dense)
-        channels = guide_channels(image, CANONICAL_FWHM_PX, net.config.in_channels)
-        sharp = predict(
+        return predict(
             net,
-            channels,
+            channels[: net.config.in_channels],
             tile_size=self.tile_size or TILE_PX,
-            orientations=self.orientations,
+            orientations=orientations,
         )
-        fwhm = self._network_fwhm()
-        if self.background == "auto" and not dense:
-            haze = _unexplained(image, sharp, fwhm, 3 * fwhm)
-            large = haze.sum() > _HAZE * np.abs(image).sum()
-            if large and not _stands_apart(haze, sharp, 3 * fwhm):
-                return sharp, haze
-        kept = _unexplained(image, sharp, fwhm, 1.5 * fwhm)
-        return sharp + kept, np.zeros_like(sharp)
 
     def _network_fwhm(self) -> float:
         """Return the PSF width in pixels at which the weights do best."""
@@ -376,16 +408,20 @@ default="auto"
 
         return float(read_card(self.weights).get("fwhm_px", CANONICAL_FWHM_PX))
 
-    def _load(self, device: str, dense: bool) -> Any:
+    def _load(self) -> Any:
         if self.weights is None:
-            return self.network_.to(device)
+            return self.network_.to(self._device())
         from dpskit.weights import load_network
 
-        weights = "dense" if dense and self.weights == "compact" else self.weights
-        return load_network(weights, device)
+        return load_network(self.weights, self._device(), network="deblur")
+
+    def _device(self) -> str:
+        from dpskit.nn import resolve_device
+
+        return str(resolve_device(self.device))
 
     def _train(self, frames: np.ndarray) -> Any:
-        from dpskit.nn import PRESETS, TrainingOptions, resolve_device, train
+        from dpskit.nn import PRESETS, TrainingOptions, train
         from dpskit.synth import TrainingBatches
 
         batches = TrainingBatches(seed=self.random_state)
@@ -398,8 +434,7 @@ default="auto"
             objective=self.objective,
             seed=self.random_state,
         )
-        device = str(resolve_device(self.device))
-        net, _ = train(PRESETS["compact"], batches, options, device=device)
+        net, _ = train(PRESETS["compact"], batches, options, device=self._device())
         return net.requires_grad_(False)
 
     def _canonical(self, frame: np.ndarray) -> np.ndarray:
@@ -446,14 +481,14 @@ def _is_dense(image: np.ndarray, fwhm_px: float) -> bool:
 
 
 def _unexplained(
-    image: np.ndarray, sharp: np.ndarray, fwhm_px: float, smooth_px: float
+    image: np.ndarray, sharp: np.ndarray, fwhm_px: float, smooth: float
 ) -> np.ndarray:
-    """Return the light that the network left out, smoothed, not negative."""
+    """Return the light that a network left out, smoothed, not negative."""
     k = cosine_radius(image.shape)
     spectrum = fft.dctn(image, norm="ortho", workers=-1)
     otf = airy_otf(k, fwhm_px).astype(np.float32)
     spectrum -= otf * fft.dctn(sharp, norm="ortho", workers=-1)
-    spectrum *= gaussian_otf(k, smooth_px).astype(np.float32)
+    spectrum *= gaussian_otf(k, smooth * fwhm_px).astype(np.float32)
     return np.maximum(fft.idctn(spectrum, norm="ortho", workers=-1), 0)
 
 
@@ -501,13 +536,15 @@ def _stands_apart(haze: np.ndarray, sharp: np.ndarray, smooth_px: float) -> bool
 
     Light from out of focus lies over the structure in focus, whatever that
     is, and a pedestal is even. A dim ground between bright objects is not:
-    it varies by 12 % and more, and against these (correlation below -0.18).
+    it varies by 30 % and more, and against these (correlation below -0.22), or
+    by more than its mean.
     """
     smooth = gaussian_filter(sharp, smooth_px / np.sqrt(8 * np.log(2)))
     a, b = haze - haze.mean(), smooth - smooth.mean()
     spread = float(np.sqrt(np.vdot(a, a) * np.vdot(b, b)))
-    uneven = float(haze.std()) > _UNEVEN * float(haze.mean())
-    return uneven and float(np.vdot(a, b)) < _APART * spread
+    uneven = float(haze.std()) / max(float(haze.mean()), 1e-30)
+    against = float(np.vdot(a, b)) < _APART * spread
+    return uneven > _UNEVEN[1] or (uneven > _UNEVEN[0] and against)
 
 
 def _peak_photons(image: np.ndarray, noise: Noise) -> float:

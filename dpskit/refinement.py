@@ -155,17 +155,17 @@ def planned_steps(
     Returns
     -------
     int
-        ``10 (N / 300)^0.7 / (1 + (f / 0.25)^6) - 5`` for a squared signal to
+        ``6 (N / 300)^0.7 / (1 + (f / 0.25)^6) - 5`` for a squared signal to
         noise ratio N of the brightest parts, squares of the PSF's width over 3.5
         (their photons, if there is no other noise) and a `filling` f, and at most
-        ``7 (M / 300)^0.8 - 2.5`` with ``M = 1 / (0.68 psf_error)^2``, from 0
+        ``5 M / 300 - 4`` with ``M = 1 / (0.68 psf_error)^2``, from 0
         to 85: near the best counts on simulated validation images.
 
     Examples
     --------
     >>> sparse = np.zeros((40, 40)); sparse[::8, ::8] = 5000.0
-    >>> planned_steps(sparse, 2.0, Noise(1.0, 0.0, 1.0), psf_error=0.1)
-    2
+    >>> planned_steps(sparse, 2.0, Noise(1.0, 0.0, 1.0), psf_error=0.05)
+    10
     """
     signal = max(float(np.quantile(image, 0.999)), 1e-30)
     if noise.gain > 0:
@@ -177,7 +177,7 @@ def planned_steps(
     crowd = 1 + (filling(image, fwhm_px) / 0.25) ** 6
     trust = 1 / max((0.68 * psf_error) ** 2, 1e-9)
     light *= (fwhm_px / CANONICAL_FWHM_PX) ** 2
-    steps = min(10 * (light / 300) ** 0.7 / crowd - 5, 7 * (trust / 300) ** 0.8 - 2.5)
+    steps = min(6 * (light / 300) ** 0.7 / crowd - 5, 5 * trust / 300 - 4)
     return int(np.clip(steps, 0, _MOST_STEPS))
 
 
@@ -208,7 +208,7 @@ def refine(
     psf_error : float, optional
         Relative error of `fwhm_px`; by default `psf_mismatch` of `start`.
     steps : int, optional
-        Number of steps; by default that of `planned_steps`, where a third of the
+        Number of steps; by default that of `planned_steps`, where a sixth of the
         squared share of the background, which is never known exactly, counts as an
         error of the PSF.
 
@@ -243,7 +243,7 @@ def refine(
         if psf_error is None:
             psf_error = psf_mismatch(image - background, np.maximum(start, 0), fwhm_px)
         removed = float(np.mean(background)) / max(float(np.mean(image)), 1e-30)
-        error = max(psf_error, removed**2 / 3)
+        error = max(psf_error, removed**2 / 6)
         steps = planned_steps(image, fwhm_px, noise, error)
     shape = image.shape
     large = fft_shape(shape, (0, 0))

@@ -47,7 +47,7 @@ def sparse(photons):
 
 
 @pytest.mark.parametrize(
-    ("photons", "low", "high"), [(5, 0, 0), (300, 3, 8), (3000, 30, 60)]
+    ("photons", "low", "high"), [(5, 0, 0), (300, 0, 3), (3000, 20, 35)]
 )
 def test_light_plans_steps(photons, low, high):
     assert low <= planned_steps(sparse(photons), 3.5, Noise(2.5, 0.0, 1.0)) <= high

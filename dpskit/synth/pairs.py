@@ -108,6 +108,12 @@ class TrainingBatches:
         Share of pictures with out-of-focus light.
     dense : float, default=0
         Share of pictures without a dark ground; these have no haze.
+    psf_error : tuple of two floats, default=(0.07, 0.07)
+        Smallest and largest standard deviation of the width's logarithm in six of
+        ten pictures, where the PSF is also broadened and has tails in proportion.
+    removed : bool, default=False
+        Whether half of the pictures have no background, and that of the others was
+        estimated, with an error of 1 to 15 %, and subtracted.
 
     Examples
     --------
@@ -125,34 +131,43 @@ class TrainingBatches:
     kinds: tuple[tuple[str, float], ...] = tuple(TRAINING_KINDS.items())
     haze: float = 0.5
     dense: float = 0.0
+    psf_error: tuple[float, float] = (0.07, 0.07)
+    removed: bool = False
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:
         """Return batch number `step` as float32 arrays."""
         rng = np.random.default_rng([self.seed, step])
         pictures = [self._picture(rng) for _ in range(self.batch_size)]
-        image, truth, clean = np.stack(pictures, axis=1).astype(np.float32)
+        image, *targets = np.stack(pictures, axis=1).astype(np.float32)
         inputs = guide_channels(image, self.fwhm_px, self.n_channels)
         cut = (..., *(slice(self.margin, self.margin + self.patch),) * 2)
-        batch = {"inputs": inputs, "truth": truth, "clean": clean}
+        names = ("truth", "clean", "background")
+        batch = {"inputs": inputs, **dict(zip(names, targets, strict=True))}
         return {key: np.ascontiguousarray(v[cut]) for key, v in batch.items()}
 
     def _picture(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        """Return measured image, truth and noise-free in-focus image."""
+        """Return measured image, truth, noise-free in-focus image, background."""
         size = self.patch + 2 * self.margin
         k = frequency_radius((size, size))
         dense = rng.random() < self.dense
         truth = dense_picture(size, rng) if dense else self._truth(size, rng)
         spectrum = fft.rfft2(truth)
-        otf = _true_otf(k, self.fwhm_px, rng)
+        otf = _true_otf(k, self.fwhm_px, rng, self.psf_error)
         clean = _back(spectrum * otf, size)
         peak = max(clean.max(), 1e-12)
         truth, clean, spectrum = truth / peak, clean / peak, spectrum / peak
         if dense:
-            return _above_ground(_expose(clean, rng), truth, clean)
+            image, truth, clean = _above_ground(_expose(clean, rng), truth, clean)
+            return image, truth, clean, np.zeros_like(clean)
         background = self._background(spectrum, k, otf, rng)
+        if self.removed:
+            background = background * (rng.random() < 0.5)
+            image = _expose(clean + background, rng)
+            found = _misjudged(background, k, rng)
+            return image - found, truth, clean, background - found
         image = _expose(clean + background, rng)
-        image = image - background.min() * rng.choice([0, rng.uniform(0.6, 1)])
-        return image, truth, clean
+        taken = background.min() * rng.choice([0, rng.uniform(0.6, 1)])
+        return image - taken, truth, clean, background - taken
 
     def _truth(self, size: int, rng: np.random.Generator) -> np.ndarray:
         names, shares = zip(*self.kinds, strict=True)
@@ -245,15 +260,34 @@ def _above_ground(*pictures: np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple((picture - ground) / (1 - ground) for picture in pictures)
 
 
-def _true_otf(k: np.ndarray, fwhm_px: float, rng: np.random.Generator) -> np.ndarray:
+def _misjudged(
+    background: np.ndarray, k: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Return a background as it may be estimated: a little off, and unevenly so."""
+    field = fft.rfft2(rng.standard_normal(background.shape))
+    field = fft.irfft2(field * gaussian_otf(k, rng.uniform(10, 30)), background.shape)
+    field = rng.standard_normal() + field / field.std()
+    return background * (1 + np.exp(rng.uniform(np.log(0.01), np.log(0.15))) * field)
+
+
+def _true_otf(
+    k: np.ndarray,
+    fwhm_px: float,
+    rng: np.random.Generator,
+    errors: tuple[float, float],
+) -> np.ndarray:
     """Return the Airy OTF, or one of wrong width, broadened, with tails."""
     if rng.random() < 0.4:
         return airy_otf(k, fwhm_px)
-    otf = airy_otf(k, fwhm_px * np.clip(rng.lognormal(0.01, 0.07), 0.82, 1.22))
+    error = errors[1]
+    if errors[0] < error:
+        error = np.exp(rng.uniform(*np.log(errors)))
+    otf = airy_otf(k, fwhm_px * np.clip(rng.lognormal(0.01, error), 0.82, 1.22))
+    scale = error / 0.07
     if rng.random() < 0.4:
-        otf = otf * gaussian_otf(k, rng.uniform(0.5, 2.0))
+        otf = otf * gaussian_otf(k, scale * rng.uniform(0.5, 2.0))
     if rng.random() < 0.4:
-        tail = rng.uniform(0, 0.25)
+        tail = scale * rng.uniform(0, 0.25)
         otf = otf * (1 - tail + tail * gaussian_otf(k, rng.uniform(4, 14)))
     return otf
 

@@ -35,7 +35,7 @@ def list_weights(network: str | None = None) -> list[str]:
     Parameters
     ----------
     network : str, optional
-        Only those trained for this: "deblur", "denoiser", "artifact" or
+        Only those trained for this: "deblur", "haze", "denoiser", "artifact" or
         "sim-unet".
 
     Returns

@@ -53,6 +53,32 @@ def test_haze_is_in_its_share_of_pictures():
     assert excess(1.0) > excess(0.0) + 0.01
 
 
+def test_background_is_what_is_left_beside_the_clean_image():
+    """Half of the pictures have none; what was subtracted of the others is close."""
+    batch = TrainingBatches(seed=6, batch_size=40, patch=32, removed=True, haze=1.0)(0)
+    rest = (batch["inputs"][:, 0] - batch["clean"]).mean(axis=(1, 2))
+    left = batch["background"].mean(axis=(1, 2))
+    assert np.median(np.abs(rest - left)) < 0.005
+    assert 10 < np.sum(np.ptp(batch["background"], axis=(1, 2)) == 0) < 30
+    present = TrainingBatches(seed=6, batch_size=40, patch=32, haze=1.0)(0)
+    assert np.abs(left).mean() < 0.3 * present["background"].mean()
+
+
+def test_psf_error_decides_how_far_psfs_are_off():
+    otf = airy_otf(frequency_radius((32, 32)), 3.5)
+
+    def worst(psf_error):
+        batches = TrainingBatches(
+            seed=3, batch_size=8, patch=32, margin=0, psf_error=(psf_error,) * 2
+        )
+        batch = batches(0)
+        again = np.fft.irfft2(np.fft.rfft2(batch["truth"]) * otf, (32, 32))
+        return np.abs(np.maximum(again, 0) - batch["clean"]).max()
+
+    assert worst(0.0) < 0.03
+    assert worst(0.07) > 0.1
+
+
 @pytest.mark.parametrize("kind", sorted(TRAINING_KINDS))
 def test_drawn_structure_peaks_at_one(kind, rng):
     truth = draw_structure(kind, 48, 40.0, rng)
