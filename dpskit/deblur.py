@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -40,6 +40,7 @@ _HAZE, _HAZE_PHOTONS = 0.04, 1.0
 _APART = -0.22
 _UNEVEN = 0.3, 1.0
 _ROLL_OFF = 0.25
+_DENSE_BIAS = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -326,7 +327,12 @@ default="auto"
         return sorted(widths, key=lambda w: w.fwhm_px)[len(widths) // 2]
 
     def _agreeing(self, frame: np.ndarray, width: Width) -> Width:
-        """Return an estimated width, corrected by how "compact" explains a frame."""
+        """Return an estimated width, corrected by how "compact" explains a frame.
+
+        Pictures full of light say too little; their spectra, smoother than those of
+        most structures, are read 0.6 (3000 photons) to 1.1 standard deviations (60)
+        too wide.
+        """
         judge = DPSDeblur(tile_size=self.tile_size, device=self.device)
 
         def explain(image: np.ndarray, fwhm_px: float) -> tuple[np.ndarray, ...]:
@@ -337,7 +343,8 @@ default="auto"
         scale = float(np.abs(frame).max()) or 1.0
         unit = (frame / scale).astype(np.float32)
         if judge._prepared(unit, width.fwhm_px).dense:
-            return width
+            bias = np.exp(_DENSE_BIAS * width.fwhm_std_px / width.fwhm_px)
+            return replace(width, fwhm_px=float(width.fwhm_px / bias))
         return agreeing_width(unit, width, explain)
 
     def _prepared(self, unit: np.ndarray, fwhm_px: float) -> _Prepared:

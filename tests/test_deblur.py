@@ -10,10 +10,10 @@ from dpskit import DPSDeblur, Optics, RichardsonLucy
 from dpskit.baselines import wiener
 from dpskit.exceptions import InvalidParameterError, WeightsError
 from dpskit.metrics import pearson, psnr
-from dpskit.preprocessing import fourier_resample
+from dpskit.preprocessing import estimate_fwhm, fourier_resample
 from dpskit.psf import airy
 from dpskit.synth import actin_mesh, filaments, optical_image, simulate
-from dpskit.synth.dense import power_law_field
+from dpskit.synth.dense import dense_picture, power_law_field
 
 OPTICS = Optics(na=1.4, wavelength_nm=520.0, pixel_size_nm=0.51 * 520 / 1.4 / 3.5)
 
@@ -95,6 +95,20 @@ def test_dense_pictures_keep_their_ground_and_beat_the_wiener_inverse():
     for strength in (0.1, 0.03, 0.01, 0.003):
         inverse = wiener(image.astype(float), airy(3.5), strength)
         assert fidelity(truth, sharp, 3.5) > fidelity(truth, inverse, 3.5) + 0.5
+
+
+def test_width_of_pictures_full_of_light_is_not_read_too_wide():
+    """Their spectra fall like those of other pictures with a wider PSF."""
+    errors = []
+    for seed in range(4, 9):
+        rng = np.random.default_rng(seed)
+        truth = 3000 * dense_picture(144, rng)
+        image = rng.poisson(optical_image(truth[None], airy(3.5)[None]))[8:-8, 8:-8]
+        read = estimate_fwhm(image).fwhm_px
+        errors.append(np.log([read / 3.5, DPSDeblur().fit(image).width_.fwhm_px / 3.5]))
+    read, used = np.mean(errors, axis=0)
+    assert read > 0.05
+    assert abs(used) < 0.5 * read
 
 
 def test_large_camera_offset_is_taken_as_background():
