@@ -71,8 +71,10 @@ class DPSDeblur(ImageTransformer):
         Width of the PSF in pixels, in [0.5, 200]; `optics` wins over it.
         Real wide-field PSFs are about 1.3 times wider than nominal.
     weights : str, path or None, default="compact"
-        Name of shipped weights or a ``.safetensors`` file. None makes `fit` train
-        the network on your own images, without ground truth.
+        Name of shipped weights or a ``.safetensors`` file. "compact" and "base" give
+        pictures where light is nearly everywhere to a sibling, "dense", that was
+        trained on such pictures. None makes `fit` train the network on your own
+        images, without ground truth.
     background : {"auto", "none", "constant", "rolling_ball", "wavelet"}, \
 default="auto"
         What is taken for background and removed. "auto" removes a pedestal
@@ -376,7 +378,7 @@ default="auto"
             if np.any(haze):
                 light = light - haze
                 channels = guide_channels(light, CANONICAL_FWHM_PX)
-        sharp = self._predicted(self._load(), channels, self.orientations)
+        sharp = self._predicted(self._load(given.dense), channels, self.orientations)
         return sharp + _unexplained(light, sharp, self._network_fwhm(), 1.5), haze
 
     def _haze(self, given: _Prepared, channels: np.ndarray) -> np.ndarray:
@@ -415,11 +417,13 @@ default="auto"
 
         return float(read_card(self.weights).get("fwhm_px", CANONICAL_FWHM_PX))
 
-    def _load(self) -> Any:
+    def _load(self, dense: bool) -> Any:
         if self.weights is None:
             return self.network_.to(self._device())
         from dpskit.weights import load_network
 
+        if dense and self.weights in ("compact", "base"):
+            return load_network("dense", self._device())
         return load_network(self.weights, self._device(), network="deblur")
 
     def _device(self) -> str:

@@ -58,6 +58,13 @@ def _haze(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
     return PRESETS["compact"], TrainingBatches(seed, args.batch_size)
 
 
+def _dense(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
+    from dpskit.nn import PRESETS
+    from dpskit.synth import TrainingBatches
+
+    return PRESETS["compact"], TrainingBatches(seed, args.batch_size, dense=1.0)
+
+
 def _kinds(text: str) -> tuple[tuple[str, float], ...]:
     """Return the named structures with equal shares."""
     from dpskit.synth import TRAINING_KINDS
@@ -102,6 +109,7 @@ def _perceptual() -> Any:
 RECIPES = {
     "deblur": Recipe(_deblur, ("hybrid", "paper"), 20_000, 6, 4e-4),
     "haze": Recipe(_haze, ("hybrid",), 20_000, 6, 4e-4),
+    "dense": Recipe(_dense, ("hybrid",), 6_000, 6, 3e-4),
     "denoiser": Recipe(_denoiser, ("denoising",), 12_000, 8, 1e-3),
     "artifact": Recipe(_artifact, ("perceptual",), 2_000, 4, 1e-3, _perceptual),
     "sim-unet": Recipe(_sim_unet, ("sim",), 12_000, 4, 1e-3),
