@@ -422,9 +422,10 @@ default="auto"
             return self.network_.to(self._device())
         from dpskit.weights import load_network
 
-        if dense and self.weights in ("compact", "base"):
-            return load_network("dense", self._device())
-        return load_network(self.weights, self._device(), network="deblur")
+        has_sibling = self.weights in ("compact", "base")
+        weights = "dense" if dense and has_sibling else self.weights
+        purpose = "dense" if weights == "dense" else "deblur"
+        return load_network(weights, self._device(), network=purpose)
 
     def _device(self) -> str:
         from dpskit.nn import resolve_device
