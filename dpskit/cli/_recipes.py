@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dpskit.cli._files import UsageError
@@ -45,24 +46,17 @@ def _deblur(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
     from dpskit.synth import TrainingBatches
 
     config = PRESETS[args.preset]
-    drawn = {"kinds": _kinds(args.kinds)} if args.kinds else {}
-    size, channels = args.batch_size, config.in_channels
-    drawn |= {"removed": True, "psf_error": (0.01, 0.1), "dense": 0.2}
-    return config, TrainingBatches(seed, size, n_channels=channels, **drawn)
+    drawn = {"kinds": _kinds(args.kinds)} if args.kinds else {"dense": 0.2}
+    drawn |= {"removed": True, "psf_error": (0.01, 0.1)}
+    channels = config.in_channels
+    return config, TrainingBatches(seed, args.batch_size, n_channels=channels, **drawn)
 
 
-def _haze(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
+def _compact(args: argparse.Namespace, seed: int, dense: float) -> tuple[Any, Any]:
     from dpskit.nn import PRESETS
     from dpskit.synth import TrainingBatches
 
-    return PRESETS["compact"], TrainingBatches(seed, args.batch_size)
-
-
-def _dense(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
-    from dpskit.nn import PRESETS
-    from dpskit.synth import TrainingBatches
-
-    return PRESETS["compact"], TrainingBatches(seed, args.batch_size, dense=1.0)
+    return PRESETS["compact"], TrainingBatches(seed, args.batch_size, dense=dense)
 
 
 def _kinds(text: str) -> tuple[tuple[str, float], ...]:
@@ -108,8 +102,8 @@ def _perceptual() -> Any:
 
 RECIPES = {
     "deblur": Recipe(_deblur, ("hybrid", "paper"), 20_000, 6, 4e-4),
-    "haze": Recipe(_haze, ("hybrid",), 20_000, 6, 4e-4),
-    "dense": Recipe(_dense, ("hybrid",), 6_000, 6, 3e-4),
+    "haze": Recipe(partial(_compact, dense=0.0), ("hybrid",), 20_000, 6, 4e-4),
+    "dense": Recipe(partial(_compact, dense=1.0), ("hybrid",), 6_000, 6, 3e-4),
     "denoiser": Recipe(_denoiser, ("denoising",), 12_000, 8, 1e-3),
     "artifact": Recipe(_artifact, ("perceptual",), 2_000, 4, 1e-3, _perceptual),
     "sim-unet": Recipe(_sim_unet, ("sim",), 12_000, 4, 1e-3),

@@ -41,7 +41,7 @@ def list_weights(network: str | None = None) -> list[str]:
     Returns
     -------
     list of str
-        Those for "deblur" can be given as ``DPSDeblur(weights=name)``.
+        Those for "deblur" and "dense" can be given as ``DPSDeblur(weights=name)``.
 
     Examples
     --------

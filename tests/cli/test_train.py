@@ -86,7 +86,9 @@ def test_two_step_schedule_of_the_paper(tmp_path):
     assert train(first, *paper, "--kinds", "actin_mesh") == 0
     kinds = "actin_mesh,clathrin_rings"
     assert train(second, *paper, "--kinds", kinds, "--initial", str(first)) == 0
-    assert read_card(second)["data"]["kinds"] == [[k, 1.0] for k in kinds.split(",")]
+    data = read_card(second)["data"]
+    assert data["kinds"] == [[k, 1.0] for k in kinds.split(",")]
+    assert data["dense"] == 0
     assert read_card(second)["recipe"]["initial"] == str(first)
 
 
