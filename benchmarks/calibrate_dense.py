@@ -1,0 +1,253 @@
+"""Fit what tells pictures full of light from structures on a dark ground.
+
+    python -m benchmarks.calibrate_dense
+
+Simulates 12,000 pictures, fits the logistic model of
+`dpskit.preprocessing.dense` to their statistics, stores it as
+``dpskit/preprocessing/dense.json`` and writes to ``docs/dense.md`` how often it is
+right on pictures of other seeds, and on photographs, which it never saw. Two
+processes, six minutes, all seeds fixed.
+"""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, zoom
+from skimage import color, data, transform
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from dpskit.preprocessing.dense import STATISTICS, dense_statistics, is_dense
+from dpskit.psf import airy
+from dpskit.synth import TRAINING_KINDS, draw_structure, optical_image
+from dpskit.synth.dense import dense_picture, power_law_field
+from dpskit.synth.extended import bundles, grains, patchwork
+
+ROOT = Path(__file__).parent.parent
+TABLE, REPORT = ROOT / "dpskit/preprocessing/dense.json", ROOT / "docs/dense.md"
+SEED, TEST_SEED, N, N_TEST = 70_000, 95_000, 12_000, 1_600
+GROUPS = {"structures": 0.5, "fields": 0.25, "patchwork": 0.15, "dead leaves": 0.1}
+SIZES, MARGIN, FWHM_PX = (96, 128, 160, 224), 24, 3.5
+FULL = ("textures", "dead_leaves")
+STRUCTURES = {k: p for k, p in TRAINING_KINDS.items() if k not in FULL}
+PHOTOGRAPHS = (
+    "astronaut",
+    "cat",
+    "chelsea",
+    "clock",
+    "coffee",
+    "grass",
+    "immunohistochemistry",
+    "retina",
+    "rocket",
+)
+LEVELS = (10_000, 1000, 100, 10)
+
+
+def draw(seed: int) -> tuple[str, float, np.ndarray]:
+    """Return the group, the background over the peak in focus, and a picture."""
+    rng = np.random.default_rng(seed)
+    group = str(rng.choice(list(GROUPS), p=list(GROUPS.values())))
+    size = int(rng.choice(SIZES))
+    truth = _truth(group, size + 2 * MARGIN, rng)
+    psf = airy(FWHM_PX * float(np.clip(rng.lognormal(0, 0.06), 0.8, 1.2)))
+    light = optical_image(truth[None], psf[None])
+    light = light / max(light.max(), 1e-12)
+    background = np.zeros_like(light)
+    if group == "structures" and rng.random() < 0.9:
+        background = _background(light, rng)
+    light = (light + background)[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    return group, float(background.mean()), expose(light, _photons(rng), rng)
+
+
+def _truth(group: str, size: int, rng: np.random.Generator) -> np.ndarray:
+    if group == "fields":
+        return dense_picture(size, rng)
+    if group == "patchwork":
+        make = (patchwork, grains, bundles)[rng.choice(3, p=(0.7, 0.15, 0.15))]
+        return np.maximum(make(size, rng), 0)
+    pixel_nm = float(np.exp(rng.uniform(np.log(12), np.log(70))))
+    if group == "dead leaves":
+        return draw_structure("dead_leaves", size, pixel_nm, rng)
+    return _structures(size, pixel_nm, rng)
+
+
+def _structures(size: int, pixel_nm: float, rng: np.random.Generator) -> np.ndarray:
+    shares = np.array(list(STRUCTURES.values()))
+    kinds = rng.choice(list(STRUCTURES), 2, p=shares / shares.sum())
+    parts = [draw_structure(kind, size, pixel_nm, rng) for kind in kinds]
+    second = rng.uniform(0.3, 1) * (rng.random() < 0.2)
+    truth = parts[0] + second * parts[1]
+    if rng.random() < 0.5:
+        truth = truth * _cell(size, rng)
+    seen = truth[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    return truth if seen.max() > 0 else _structures(size, pixel_nm, rng)
+
+
+def _cell(size: int, rng: np.random.Generator) -> np.ndarray:
+    """Return where there is a cell, and how full it is."""
+    field = power_law_field(size, rng.uniform(1.5, 3), rng)
+    contrast = rng.uniform(0.3, 1.5)
+    return np.exp(contrast * field) * (field > rng.uniform(-2.5, 0.5))
+
+
+def _background(light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return pedestal, haze and uneven illumination over the peak in focus."""
+    out = np.zeros_like(light)
+    if rng.random() < 0.7:
+        out += _log_uniform(rng, 0.01, 3)
+    for _ in range(rng.integers(0, 4)):
+        plane = light
+        if rng.random() < 0.5:
+            plane = _structures(len(light), _log_uniform(rng, 12, 70), rng)
+        plane = gaussian_filter(plane, _log_uniform(rng, 2.5, 40))
+        share = _log_uniform(rng, 0.02, 2) * light.mean()
+        out += share * plane / max(plane.mean(), 1e-12)
+    if rng.random() < 0.2:
+        centre = rng.uniform(0, 1, 2)[:, None, None] * len(light)
+        distance = np.hypot(*(np.indices(light.shape) - centre)) / len(light)
+        out += rng.uniform(0, 1) * np.exp(-((distance / rng.uniform(0.3, 1)) ** 2))
+    return out
+
+
+def expose(light: np.ndarray, photons: float, rng: np.random.Generator) -> np.ndarray:
+    """Return an image with camera noise, in a third of cases as if upsampled."""
+    light = light / light.max()
+    if np.isinf(photons):
+        return light
+    if rng.random() < 0.3:
+        coarse = zoom(light, 1 / 1.5, order=1)
+        noise = _counts(coarse, photons, rng) - coarse
+        factors = np.divide(light.shape, coarse.shape)
+        return light + zoom(noise, factors, order=3)
+    return _counts(light, photons, rng)
+
+
+def _counts(
+    light: np.ndarray, photons: float, rng: np.random.Generator
+) -> np.ndarray:
+    read = rng.normal(0, rng.uniform(0, 2), light.shape)
+    return (rng.poisson(np.maximum(light, 0) * photons) + read) / photons
+
+
+def _photons(rng: np.random.Generator) -> float:
+    return np.inf if rng.random() < 0.05 else _log_uniform(rng, 8, 10_000)
+
+
+def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def _measured(seed: int) -> tuple[str, float, np.ndarray]:
+    group, background, image = draw(seed)
+    return group, background, dense_statistics(image, FWHM_PX)
+
+
+def _bright_ground(statistics: np.ndarray) -> bool:
+    return statistics[STATISTICS.index("contrast")] < 0.8
+
+
+def fit() -> dict[str, object]:
+    """Return the model: ``constant + linear x + x quadratic x``, x standardised."""
+    with ProcessPoolExecutor(2) as pool:
+        drawn = pool.map(_measured, range(SEED, SEED + N), chunksize=100)
+        drawn = [d for d in drawn if _bright_ground(d[-1])]
+    x = np.array([statistics for _, _, statistics in drawn])
+    dense = np.array([group != "structures" for group, _, _ in drawn])
+    mean, std = x.mean(0), x.std(0)
+    model = make_pipeline(
+        PolynomialFeatures(2, include_bias=False),
+        StandardScaler(),
+        LogisticRegression(C=0.05, max_iter=2000),
+    ).fit((x - mean) / std, dense)
+    terms, scaler, logistic = (step for _, step in model.steps)
+    weights = logistic.coef_[0] / scaler.scale_
+    constant = logistic.intercept_[0] - weights @ scaler.mean_
+    n = x.shape[1]
+    quadratic = np.zeros((n, n))
+    for power, weight in zip(terms.powers_[n:], weights[n:], strict=True):
+        i, j = np.repeat(np.arange(n), power)
+        quadratic[i, j] = weight
+    table = {"mean": mean, "std": std, "linear": weights[:n], "quadratic": quadratic}
+    rounded = {k: np.round(v, 4).tolist() for k, v in table.items()}
+    return {"constant": round(float(constant), 4)} | rounded
+
+
+def report() -> str:
+    """Return the page with how often the model is right."""
+    seeds = range(TEST_SEED, TEST_SEED + N_TEST)
+    with ProcessPoolExecutor(2) as pool:
+        tested = list(pool.map(_judged, seeds, chunksize=50))
+    rows = {}
+    for group, background, dense in tested:
+        name = group
+        if group == "structures":
+            least = max(b for b in (0, 0.03, 0.3, 1) if background >= b)
+            name = f"structures, background {least:g} of the peak or more"
+        rows.setdefault(name, []).append(dense == (group != "structures"))
+    for photons in LEVELS:
+        rows[f"photographs, {photons} photons"] = _photographs(photons)
+    lines = [
+        f"| {name} | {len(right)} | {100 * np.mean(right):.0f}% |"
+        for name, right in sorted(rows.items())
+    ]
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def _judged(seed: int) -> tuple[str, float, bool]:
+    group, background, image = draw(seed)
+    return group, background, is_dense(image, FWHM_PX)
+
+
+def _photographs(photons: float) -> list[bool]:
+    """Return for parts of photographs whether they are taken for signal."""
+    rng, out = np.random.default_rng(TEST_SEED), []
+    for name in PHOTOGRAPHS:
+        picture = getattr(data, name)()
+        picture = color.rgb2gray(picture) if picture.ndim == 3 else picture / 255
+        for scale in (1, 2):
+            small = transform.rescale(picture, 1 / scale, anti_aliasing=scale > 1)
+            for _ in range(3):
+                y, x = (rng.integers(max(n - 208, 1)) for n in small.shape)
+                part = small[y : y + 208, x : x + 208]
+                light = optical_image(part[None], airy(FWHM_PX)[None])
+                image = expose(light[24:-24, 24:-24], photons, rng)
+                out.append(is_dense(image, FWHM_PX))
+    return out
+
+
+HEAD = """# Is all light signal?
+
+Written by `python -m benchmarks.calibrate_dense`.
+
+Light that is nearly everywhere is deblurred by a network of its own, and none of it is
+removed (`dpskit.preprocessing.dense`). Fluorescent structures stand bright on dark, which
+skews their fine detail. Where the ground has a fifth of the brightest light, it may be
+signal (tissue, confluent cells, a photograph) or a pedestal; then a quadratic logistic
+model of eleven statistics decides, none of which changes with the brightness. It was fitted to
+those of 12,000 simulated pictures whose ground is so bright: eight kinds of structure with
+pedestals of up to three times their peak, haze and uneven illumination, against random
+fields, patchwork and dead leaves; peak photons log-uniform from 8 to 10,000, and 5 %
+without noise. No photograph was used. Structures are few here whose background is weaker
+than they are; where they are taken for signal, their background stays.
+
+How often it is right on pictures of other seeds, and on crops of nine photographs:
+
+| pictures | number | right |
+|---|--:|--:|
+"""
+
+
+def main() -> None:
+    """Fit, store and report."""
+    TABLE.write_text(json.dumps(fit(), separators=(",", ":")) + "\n")
+    REPORT.write_text(report())
+
+
+if __name__ == "__main__":
+    main()
