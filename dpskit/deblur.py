@@ -22,7 +22,7 @@ from dpskit.preprocessing import (
     fourier_resample,
     resample_back,
 )
-from dpskit.preprocessing.dense import is_dense
+from dpskit.preprocessing.dense import ground_is_signal, is_dense
 from dpskit.preprocessing.noise import Noise, estimate_noise
 from dpskit.preprocessing.psf_choice import (
     CANONICAL_FWHM_PX,
@@ -37,8 +37,6 @@ from dpskit.synth.pairs import ImageBatches
 __all__ = ["DPSDeblur"]
 
 _HAZE, _HAZE_PHOTONS = 0.04, 1.0
-_APART = -0.22
-_UNEVEN = 0.3, 1.0
 _ROLL_OFF = 0.25
 _DENSE_BIAS = 0.75
 
@@ -59,6 +57,15 @@ class _Prepared:
         noise = estimate_noise(self.light, self.fwhm_px)
         larger = self.light.size / self.image.size
         return _peak_photons(self.light, noise) * larger
+
+
+@dataclass(frozen=True, eq=False)
+class _Deblurred:
+    """The networks' estimate, the haze removed before, and whether all is signal."""
+
+    sharp: np.ndarray
+    haze: np.ndarray
+    dense: bool
 
 
 class DPSDeblur(ImageTransformer):
@@ -282,8 +289,9 @@ default="auto"
         scale = float(np.abs(frame).max()) or 1.0
         unit = (frame / scale).astype(np.float32)
         given = self._prepared(unit, width.fwhm_px)
-        image, pedestal, dense = given.image, given.pedestal, given.dense
-        sharp, haze = self._deblurred(given)
+        image, pedestal = given.image, given.pedestal
+        found = self._deblurred(given)
+        sharp, haze, dense = found.sharp, found.haze, found.dense
         error = max(psf_mismatch(image - haze, sharp, fwhm), _width_error(width))
         if dense and self.background == "auto":
             ground = pedestal.flat[0]
@@ -347,8 +355,8 @@ default="auto"
 
         def explain(image: np.ndarray, fwhm_px: float) -> tuple[np.ndarray, ...]:
             given = judge._prepared(image, fwhm_px)
-            sharp, haze = judge._deblurred(given)
-            return given.image - haze, sharp
+            found = judge._deblurred(given)
+            return given.image - found.haze, found.sharp
 
         scale = float(np.abs(frame).max()) or 1.0
         unit = (frame / scale).astype(np.float32)
@@ -363,9 +371,7 @@ default="auto"
         pedestal = self._pedestal(unit, fwhm_px)
         light = unit - pedestal
         image = fourier_resample(light, fwhm / fwhm_px)
-        ground = pedestal.flat[0] if self.background == "auto" else 0
-        dense = is_dense(image + ground, fwhm)
-        return _Prepared(light, fwhm_px, image, pedestal, dense)
+        return _Prepared(light, fwhm_px, image, pedestal, is_dense(image, fwhm))
 
     def _pedestal(self, image: np.ndarray, fwhm_px: float) -> np.ndarray:
         method = self.background
@@ -375,34 +381,38 @@ default="auto"
             return background if dark > 0.25 * (bright - dark) else 0 * background
         return estimate_background(image, fwhm_px, method)
 
-    def _deblurred(self, given: _Prepared) -> tuple[np.ndarray, np.ndarray]:
-        """Return the network's estimate and the haze that was removed before."""
+    def _deblurred(self, given: _Prepared) -> _Deblurred:
         from dpskit.nn import guide_channels
 
-        light, haze = given.image, np.zeros_like(given.image)
+        light, dense = given.image, given.dense
+        haze = np.zeros_like(light)
         channels = guide_channels(light, CANONICAL_FWHM_PX)
-        if self.background == "auto" and not given.dense:
-            haze = self._haze(given, channels)
+        if self.background == "auto" and not dense:
+            haze, dense = self._haze(given, channels)
             if np.any(haze):
                 light = light - haze
                 channels = guide_channels(light, CANONICAL_FWHM_PX)
-        sharp = self._predicted(self._load(given.dense), channels, self.orientations)
-        return sharp + _unexplained(light, sharp, self._network_fwhm(), 1.5), haze
+        sharp = self._predicted(self._load(dense), channels, self.orientations)
+        sharp = sharp + _unexplained(light, sharp, self._network_fwhm(), 1.5)
+        return _Deblurred(sharp, haze, dense)
 
-    def _haze(self, given: _Prepared, channels: np.ndarray) -> np.ndarray:
-        """Return the smooth light out of focus that lies over the structure."""
+    def _haze(
+        self, given: _Prepared, channels: np.ndarray
+    ) -> tuple[np.ndarray, bool]:
+        """Return the smooth light out of focus, and whether all light is signal."""
         from dpskit.weights import load_network
 
-        image, fwhm = given.image, CANONICAL_FWHM_PX
+        image, fwhm, ground = given.image, CANONICAL_FWHM_PX, given.pedestal.flat[0]
         sharp = self._predicted(load_network("haze", self._device()), channels)
         haze = _unexplained(image, sharp, fwhm, 2.0)
         photons, least = given.photons, _HAZE
         if photons > 0:
             least += _HAZE_PHOTONS / photons
         faint = haze.sum() <= least * np.abs(image).sum()
-        if faint or _stands_apart(haze, sharp, 3 * fwhm):
-            return np.zeros_like(haze)
-        return haze
+        signal = (ground > 0 or not faint) and ground_is_signal(
+            image + ground, haze, sharp, fwhm, photons
+        )
+        return np.zeros_like(haze) if faint or signal else haze, signal
 
     def _predicted(
         self, net: Any, channels: np.ndarray, orientations: int = 1
@@ -533,22 +543,6 @@ def _positive(image: np.ndarray, fwhm_px: float) -> np.ndarray:
         model = np.maximum(gaussian_filter(out, sigma), tiny)
         out = out * gaussian_filter(target / model, sigma)
     return out
-
-
-def _stands_apart(haze: np.ndarray, sharp: np.ndarray, smooth_px: float) -> bool:
-    """Tell whether haze lies where the sharp light does not.
-
-    Light from out of focus lies over the structure in focus, whatever that
-    is, and a pedestal is even. A dim ground between bright objects is not:
-    it varies by 30 % and more, and against these (correlation below -0.22), or
-    by more than its mean.
-    """
-    smooth = gaussian_filter(sharp, smooth_px / np.sqrt(8 * np.log(2)))
-    a, b = haze - haze.mean(), smooth - smooth.mean()
-    spread = float(np.sqrt(np.vdot(a, a) * np.vdot(b, b)))
-    uneven = float(haze.std()) / max(float(haze.mean()), 1e-30)
-    against = float(np.vdot(a, b)) < _APART * spread
-    return uneven > _UNEVEN[1] or (uneven > _UNEVEN[0] and against)
 
 
 def _peak_photons(image: np.ndarray, noise: Noise) -> float:

@@ -1,9 +1,10 @@
 """Whether light is nearly everywhere in a picture, or stands on a dark ground.
 
 Fluorescent structures stand bright on dark, so their fine detail is skewed to the
-bright side, with and without haze. Where the ground is bright it may be signal
-(tissue, confluent cells, a photograph) or a pedestal, and a model of eleven
-statistics, none of which changes with the brightness, decides.
+bright side, with and without haze. A ground under them is background. Under tissue,
+confluent cells or in a photograph it is signal; a model of how light, haze and sharp
+structure are distributed, none of which changes with the brightness, tells the two
+apart.
 """
 
 from __future__ import annotations
@@ -17,74 +18,18 @@ from scipy import fft
 
 from dpskit._utils.transfer import cosine_radius, gaussian_otf
 
-__all__ = ["STATISTICS", "dense_statistics", "is_dense"]
+__all__ = ["ground_is_signal", "ground_statistics", "is_dense", "picture_statistics"]
 
-STATISTICS = (
-    "lopsidedness of fine detail",
-    "lopsidedness of coarse detail",
-    "peakedness of fine detail",
-    "skewness of fine detail",
-    "skewness of fine detail in the dark",
-    "coarse over fine light",
-    "mean, finely smoothed",
-    "mean, coarsely smoothed",
-    "lower quartile",
-    "upper quartile",
-    "contrast",
-)
-_SKEWNESS, _FILLING, _CONTRAST = (
-    STATISTICS.index(name)
-    for name in ("skewness of fine detail", "mean, finely smoothed", "contrast")
-)
-_SCALES = (1, 2, 3, 8)
+_ENOUGH_PX = 512
 _DARK = 0.4
+_EMPTY = 0.3
 _EVEN = ((0.0, 0.5), (0.35, 0.8), (0.5, np.inf))
-_BRIGHT_GROUND, _PROBABLE = 0.8, 0.6
+_PROBABLE = 0.8
+_FURTHEST = 4.0
 
 
 def is_dense(image: np.ndarray, fwhm_px: float) -> bool:
     """Tell whether light is nearly everywhere, so that none of it is background.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width)
-        With its pedestal, if it has one; any unit.
-    fwhm_px : float
-        Width of the PSF in pixels.
-
-    Returns
-    -------
-    bool
-        Whether fine detail has a skewness below 0.5 (0.87 and more in 98 of 100
-        simulated fluorescence images), below 0.8 where the mean is high beside
-        the brightest parts, any where it is above half of them; or, where the
-        ground has a fifth of the brightest light, whether that is signal with a
-        probability above 0.6 by a quadratic logistic model of `dense_statistics`,
-        which ``python -m benchmarks.calibrate_dense`` fitted to simulated pictures.
-
-    Examples
-    --------
-    >>> spots = np.full((64, 64), 100.0); spots[8::16, 8::16] = 4000.0
-    >>> is_dense(spots, 3.5), is_dense(np.random.default_rng(0).random((64, 64)), 3.5)
-    (False, True)
-    """
-    found = dense_statistics(image, fwhm_px)
-    fill, skewness = found[_FILLING], found[_SKEWNESS]
-    if any(fill > least and skewness < most for least, most in _EVEN):
-        return True
-    return bool(found[_CONTRAST] < _BRIGHT_GROUND and _probability(found) > _PROBABLE)
-
-
-def _probability(statistics: np.ndarray) -> float:
-    """Return how likely a bright ground is to be signal, not a pedestal."""
-    model = _model()
-    x = (statistics - model["mean"]) / model["std"]
-    logit = model["constant"] + model["linear"] @ x + x @ model["quadratic"] @ x
-    return float(1 / (1 + np.exp(-logit)))
-
-
-def dense_statistics(image: np.ndarray, fwhm_px: float) -> np.ndarray:
-    """Return what `is_dense` looks at.
 
     Parameters
     ----------
@@ -95,48 +40,192 @@ def dense_statistics(image: np.ndarray, fwhm_px: float) -> np.ndarray:
 
     Returns
     -------
-    ndarray of shape (11,)
-        The `STATISTICS`; detail is what lies between Gaussians of one and three
-        (fine) or two and eight (coarse) times the PSF's width.
+    bool
+        Whether fine detail has a skewness below 0.5 (0.87 and more in 98 of 100
+        simulated fluorescence images), below 0.8 where the mean is high beside
+        the brightest parts, or any where it is above half of them.
+
+    Examples
+    --------
+    >>> spots = np.full((64, 64), 100.0); spots[8::16, 8::16] = 4000.0
+    >>> is_dense(spots, 3.5), is_dense(np.random.default_rng(0).random((64, 64)), 3.5)
+    (False, True)
+    """
+    narrow, broad = _smoothed(image, fwhm_px, (1, 3))
+    low, high = np.quantile(narrow, [0.005, 0.995])
+    fill, skewness = _share(narrow.mean() - low, high - low), _moment(narrow - broad, 3)
+    return any(fill > least and skewness < most for least, most in _EVEN)
+
+
+def ground_is_signal(
+    image: np.ndarray,
+    haze: np.ndarray,
+    sharp: np.ndarray,
+    fwhm_px: float,
+    photons: float,
+) -> bool:
+    """Tell whether what is taken for background is rather signal.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        With its pedestal, if it has one; any unit.
+    haze : ndarray of shape (height, width)
+        Smooth light that was found beside the pedestal, not negative.
+    sharp : ndarray of shape (height, width)
+        Deblurred estimate of the light above both.
+    fwhm_px : float
+        Width of the PSF in pixels.
+    photons : float
+        Of the brightest pixels; NaN where not known.
+
+    Returns
+    -------
+    bool
+        Whether a quadratic logistic model of `ground_statistics`, which ``python
+        -m benchmarks.calibrate_dense`` fitted to simulated pictures, gives signal
+        a probability above 0.8.
+
+    Examples
+    --------
+    >>> spots = np.zeros((64, 64)); spots[8::16, 8::16] = 4000.0
+    >>> image = spots + 50.0
+    >>> ground_is_signal(image, np.full((64, 64), 50.0), spots, 3.5, 100.0)
+    False
+    """
+    found = ground_statistics(image, haze, sharp, fwhm_px, photons)
+    model = _model()
+    x = (np.array(list(found.values())) - model["mean"]) / model["std"]
+    x = np.clip(x, -_FURTHEST, _FURTHEST)
+    logit = model["constant"] + model["linear"] @ x + x @ model["quadratic"] @ x
+    return bool(logit > np.log(_PROBABLE / (1 - _PROBABLE)))
+
+
+def picture_statistics(image: np.ndarray, fwhm_px: float) -> dict[str, float]:
+    """Return how the light of a picture is distributed.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        Any unit.
+    fwhm_px : float
+        Width of the PSF in pixels.
+
+    Returns
+    -------
+    dict of str to float
+        By name; detail is what lies between Gaussians of one and three (fine) or
+        two and eight (coarse) times the PSF's width.
 
     Examples
     --------
     >>> ramp = np.tile(np.linspace(1.0, 2.0, 64), (64, 1))
-    >>> dense_statistics(ramp, 3.5)[6:8].round(2)
-    array([0.5, 0.5])
+    >>> round(picture_statistics(ramp, 3.5)["mean"], 2)
+    0.5
     """
-    narrow, middle, broad, coarse = _smoothed(np.asarray(image, float), fwhm_px)
-    fine, wide = narrow - broad, middle - coarse
-    dark = fine[broad < np.quantile(broad, _DARK)]
-    levels = np.quantile(narrow, [0.005, 0.25, 0.75, 0.995])
-    low, high = levels[0], levels[-1]
+    narrow, middle, broad, coarse = _smoothed(image, fwhm_px, (1, 2, 3, 8))
+    fine = narrow - broad
+    low, *quartiles, high = np.quantile(narrow, [0.005, 0.25, 0.75, 0.995])
     span = max(high - low, 1e-9 * abs(high), 1e-30)
-    coarse_low, coarse_high = np.quantile(broad, [0.005, 0.995])
-    coarse_span = max(coarse_high - coarse_low, 1e-9 * abs(high), 1e-30)
-    return np.array(
-        [
-            _lopsidedness(fine),
-            _lopsidedness(wide),
-            np.log(_moment(fine, 4) + 1e-9),
-            _moment(fine, 3),
-            _moment(dark, 3) if dark.size else 0.0,
-            np.log((coarse.std() + 1e-9 * span) / (fine.std() + 1e-9 * span)),
-            (narrow.mean() - low) / span,
-            (broad.mean() - coarse_low) / coarse_span,
-            (levels[1] - low) / span,
-            (levels[2] - low) / span,
-            np.clip(span / max(high, 1e-30), 0, 2),
-        ]
-    )
+    lowest, highest = np.quantile(broad, [0.005, 0.995])
+    ratio = (coarse.std() + 1e-9 * span) / (fine.std() + 1e-9 * span)
+    return {
+        "lopsidedness": _lopsidedness(fine),
+        "coarse lopsidedness": _lopsidedness(middle - coarse),
+        "peakedness": float(np.log(_moment(fine, 4) + 1e-9)),
+        "skewness": _moment(fine, 3),
+        "skewness in the dark": _moment(fine[broad <= np.quantile(broad, _DARK)], 3),
+        "coarse over fine": float(np.log(ratio)),
+        "mean": float(narrow.mean() - low) / span,
+        "coarse mean": _share(broad.mean() - lowest, highest - lowest),
+        "lower quartile": float(quartiles[0] - low) / span,
+        "upper quartile": float(quartiles[1] - low) / span,
+        "contrast": _share(span, high),
+    }
 
 
-def _smoothed(image: np.ndarray, fwhm_px: float) -> list[np.ndarray]:
-    spectrum = fft.dctn(image, norm="ortho", workers=-1)
+def ground_statistics(
+    image: np.ndarray,
+    haze: np.ndarray,
+    sharp: np.ndarray,
+    fwhm_px: float,
+    photons: float,
+) -> dict[str, float]:
+    """Return what `ground_is_signal` looks at.
+
+    Parameters
+    ----------
+    image, haze, sharp, fwhm_px, photons
+        As for `ground_is_signal`.
+
+    Returns
+    -------
+    dict of str to float
+        `picture_statistics` of the image, then how much haze there is, how even it
+        is, whether it lies over the sharp structure, and how that fills the field.
+
+    Examples
+    --------
+    >>> sharp = np.random.default_rng(0).random((64, 64))
+    >>> even = np.ones((64, 64))
+    >>> ground_statistics(sharp + 1, even, sharp, 3.5, 100.0)["haze in the empty"]
+    1.0
+    """
+    smooth, coarse = _smoothed(sharp, fwhm_px, (1, 3))
+    light, haze = _sampled(image), _sampled(haze)
+    q01, q10, q50, q90, q99 = np.quantile(haze, [0.01, 0.1, 0.5, 0.9, 0.99])
+    *levels, top = np.quantile(smooth, [0.05, 0.25, 0.5, 0.75, 0.95, 0.995])
+    empty = smooth <= np.quantile(smooth, _EMPTY)
+    filled = np.mean(haze, where=~empty) if not empty.all() else 0.0
+    slopes, steps = np.stack(np.gradient(haze)), np.stack(np.gradient(coarse))
+    steep, steps_steep = np.hypot(*slopes), np.hypot(*steps)
+    parallel = np.vdot(slopes, steps)
+    mean = float(haze.mean())
+    return picture_statistics(image, fwhm_px) | {
+        "haze": _share(haze.mean(), np.abs(light).mean()),
+        "haze unevenness": _share(haze.std(), mean, 10.0),
+        "haze minimum": _share(q01, q99),
+        "haze span": _share(q90 - q10, mean, 10.0),
+        "haze level": _share(q50, top, 10.0),
+        "haze over structure": _correlation(haze, coarse),
+        "haze in the empty": _share(haze[empty].mean(), filled, 5.0),
+        "slopes agree": _correlation(steep, steps_steep),
+        "slopes parallel": _share(
+            parallel, np.sqrt(np.sum(steep**2) * np.sum(steps_steep**2))
+        ),
+        **{f"sharp quantile {n}": _share(q, top) for n, q in enumerate(levels)},
+        "sharp skewness": _moment(smooth, 3),
+        "photons": float(np.clip(np.log(photons), 0, 9)) if photons > 0 else 9.0,
+    }
+
+
+def _smoothed(
+    image: np.ndarray, fwhm_px: float, widths: tuple[int, ...]
+) -> list[np.ndarray]:
+    """Return an image blurred by Gaussians of so many PSF widths, sampled."""
+    spectrum = fft.dctn(np.asarray(image, np.float32), norm="ortho", workers=-1)
     k = cosine_radius(image.shape)
-    return [
-        fft.idctn(spectrum * gaussian_otf(k, n * fwhm_px), norm="ortho", workers=-1)
-        for n in _SCALES
-    ]
+    otfs = (gaussian_otf(k, n * fwhm_px).astype(np.float32) for n in widths)
+    blurred = (fft.idctn(spectrum * otf, norm="ortho", workers=-1) for otf in otfs)
+    return [_sampled(image).astype(float) for image in blurred]
+
+
+def _sampled(image: np.ndarray) -> np.ndarray:
+    """Return every nth pixel, about 512 x 512 at most, which say as much."""
+    step = max(int(np.sqrt(image.size) / _ENOUGH_PX), 1)
+    return image[..., ::step, ::step]
+
+
+def _share(part: float, whole: float, most: float = 2.0) -> float:
+    """Return a ratio within limits, 0 of nothing."""
+    if abs(whole) < 1e-30:
+        return 0.0
+    return float(np.clip(part / whole, -most, most))
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    return _share(np.vdot(a, b), np.sqrt(np.vdot(a, a) * np.vdot(b, b)))
 
 
 def _lopsidedness(detail: np.ndarray) -> float:
@@ -147,7 +236,7 @@ def _lopsidedness(detail: np.ndarray) -> float:
 
 
 def _moment(values: np.ndarray, order: int) -> float:
-    spread = float(values.std())
+    spread = float(values.std()) if values.size else 0.0
     if spread == 0:
         return 0.0
     return float(np.mean(((values - values.mean()) / spread) ** order))
