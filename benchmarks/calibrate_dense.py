@@ -2,7 +2,7 @@
 
     python -m benchmarks.calibrate_dense
 
-Simulates 8,000 pictures, fits the logistic model of
+Simulates 5,800 pictures, fits the logistic model of
 `dpskit.preprocessing.dense` to the statistics of those where `DPSDeblur` asks it,
 stores it as ``dpskit/preprocessing/dense.json`` and writes to ``docs/dense.md`` how
 often pictures of other seeds are taken for what they are, and photographs, which the
@@ -34,7 +34,7 @@ from dpskit.synth.extended import bundles, grains, patchwork
 
 ROOT = Path(__file__).parent.parent
 TABLE, REPORT = ROOT / "dpskit/preprocessing/dense.json", ROOT / "docs/dense.md"
-SEED, TEST_SEED, N, N_TEST = 70_000, 95_000, 8_000, 800
+SEED, TEST_SEED, N, N_TEST = 70_000, 95_000, 5_800, 800
 GROUPS = {"structures": 0.5, "fields": 0.25, "patchwork": 0.15, "dead leaves": 0.1}
 SIZES, MARGIN, FWHM_PX = (96, 128, 160, 224), 24, 3.5
 FULL = ("textures", "dead_leaves")
@@ -256,7 +256,7 @@ removed (`dpskit.preprocessing.dense`). Fluorescent structures stand bright on d
 skews their fine detail. Where it is skewed and something was found to remove, a pedestal or
 haze, that may still be signal (tissue, confluent cells, a photograph). Then a
 quadratic logistic model decides: of how light, haze and sharp structure are distributed, none
-of which changes with the brightness. It was fitted to those of 8,000 simulated pictures where
+of which changes with the brightness. It was fitted to those of 5,800 simulated pictures where
 the question came up: eight kinds of structure with pedestals of up to three times their
 peak, haze and uneven illumination, against random fields, patchwork and dead leaves; peak
 photons log-uniform from 8 to 10,000, and 5 % without noise. No photograph was used.

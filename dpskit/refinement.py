@@ -22,6 +22,7 @@ from dpskit.preprocessing.psf_choice import CANONICAL_FWHM_PX
 __all__ = ["Refined", "filling", "planned_steps", "psf_mismatch", "refine"]
 
 _MOST_STEPS = 85
+_UNEXPLAINED, _LONGER = 1.5, 2
 _BAND = (0.8, 1.0)
 _COARSE = (0.1, 0.2)
 _FINER = {(0.3, 0.4): 2.5, (0.4, 0.6): 1.5, (0.6, 0.8): 1.5}
@@ -175,10 +176,14 @@ def planned_steps(
     else:
         light = signal**2 / noise.level if noise.level > 0 else math.inf
     crowd = 1 + (filling(image, fwhm_px) / 0.25) ** 6
-    trust = 1 / max((0.68 * psf_error) ** 2, 1e-9)
     light *= (fwhm_px / CANONICAL_FWHM_PX) ** 2
-    steps = min(6 * (light / 300) ** 0.7 / crowd - 5, 5 * trust / 300 - 4)
+    steps = min(6 * (light / 300) ** 0.7 / crowd - 5, _bearable(psf_error))
     return int(np.clip(steps, 0, _MOST_STEPS))
+
+
+def _bearable(psf_error: float) -> float:
+    """Return the steps after which an error of the PSF would do harm."""
+    return 5 / 300 / max((0.68 * psf_error) ** 2, 1e-9) - 4
 
 
 def refine(
@@ -208,9 +213,10 @@ def refine(
     psf_error : float, optional
         Relative error of `fwhm_px`; by default `psf_mismatch` of `start`.
     steps : int, optional
-        Number of steps; by default that of `planned_steps`, where a sixth of the
-        squared share of the background, which is never known exactly, counts as an
-        error of the PSF.
+        Number of steps; by default that of `planned_steps`, where a fifth of what
+        the background varies by, which is never known exactly, counts as an error
+        of the PSF, and up to twice as many while the discrepancy is above 1.5 and
+        the PSF can bear it.
 
     Returns
     -------
@@ -239,12 +245,14 @@ def refine(
     >>> refine(flat, flat, 3.5, Noise(1.0, 0.0, 5.0)).steps
     0
     """
+    most = steps
     if steps is None:
         if psf_error is None:
             psf_error = psf_mismatch(image - background, np.maximum(start, 0), fwhm_px)
-        removed = float(np.mean(background)) / max(float(np.mean(image)), 1e-30)
-        error = max(psf_error, removed**2 / 6)
+        uneven = float(np.std(background)) / max(float(np.mean(image)), 1e-30)
+        error = max(psf_error, uneven / 5)
         steps = planned_steps(image, fwhm_px, noise, error)
+        most = int(min(_LONGER * steps, _bearable(error), _MOST_STEPS))
     shape = image.shape
     large = fft_shape(shape, (0, 0))
     background = pad_mirror(np.broadcast_to(background, shape), large)[0]
@@ -255,13 +263,18 @@ def refine(
     dark = max(noise.floor / noise.gain, 0.0) if noise.gain > 0 else 0.0
     y = np.maximum(image + dark, 0)
     x = before = np.maximum(start, 0)
-    point, change = x, None
-    for _ in range(steps):
+    point, change, taken = x, None, 0
+
+    def unexplained(model: np.ndarray) -> float:
+        return optics.discrepancy(image - model, model, noise)
+
+    while taken < max(steps, most):
         model = optics.blur(point) + background
+        if taken >= steps and unexplained(model) <= _UNEXPLAINED:
+            break
         ratio = y / np.maximum(model + dark, tiny)
         x = np.maximum(point * optics.blur(ratio), 0)
         point, change = extrapolate(x, before, point, change)
-        before = x
-    model = optics.blur(x) + background
-    discrepancy = optics.discrepancy(image - model, model, noise)
-    return Refined(crop(x, origin, shape), steps, discrepancy)
+        before, taken = x, taken + 1
+    left = unexplained(optics.blur(x) + background)
+    return Refined(crop(x, origin, shape), taken, left)

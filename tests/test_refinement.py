@@ -85,16 +85,30 @@ def test_a_wrong_psf_takes_few_steps(truth, rng, told):
     assert wrong.steps < 3
 
 
-def test_much_background_takes_few_steps(truth, rng):
+def test_uneven_background_takes_few_steps(truth, rng):
+    """An even one is known; what a haze varies by is not."""
     mean = np.maximum(blur(truth) * 3000, 0)
+    haze = 2 * mean.mean() * np.ones_like(mean)
+    slope = np.linspace(0, 2, mean.shape[0])[:, None]
     steps = []
-    for share in (0.0, 0.3, 0.7):
-        haze = share / (1 - share) * mean.mean()
-        image = rng.poisson(mean + haze).astype(float)
+    for background in (0 * haze, haze, haze * slope):
+        image = rng.poisson(mean + background).astype(float)
         noise = estimate_noise(image, 3.5)
-        done = refine(truth * 3000, image, 3.5, noise, background=haze)
+        done = refine(truth * 3000, image, 3.5, noise, background=background)
         steps.append(done.steps)
-    assert steps[0] >= steps[1] > 5 > 2 > steps[2]
+    assert steps[0] > 5 and steps[1] > 5 and steps[2] < 3
+
+
+def test_steps_go_on_while_much_is_unexplained(truth, rng):
+    """A flat start takes up to twice the planned steps."""
+    image = rng.poisson(np.maximum(blur(truth) * 3000, 0)).astype(float)
+    noise = estimate_noise(image, 3.5)
+    planned = planned_steps(image, 3.5, noise, 0.01)
+    good = refine(truth * 3000, image, 3.5, noise, psf_error=0.01)
+    flat = np.full_like(image, image.mean())
+    poor = refine(flat, image, 3.5, noise, psf_error=0.01)
+    assert good.discrepancy < 1.5 and good.steps == planned
+    assert planned < poor.steps <= 2 * planned
 
 
 def test_light_in_other_units_takes_the_same_steps(truth, rng):

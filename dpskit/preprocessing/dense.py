@@ -24,7 +24,7 @@ _ENOUGH_PX = 512
 _DARK = 0.4
 _EMPTY = 0.3
 _EVEN = ((0.0, 0.5), (0.35, 0.8), (0.5, np.inf))
-_PROBABLE = 0.8
+_PROBABLE = 0.85
 _FURTHEST = 4.0
 
 
@@ -84,7 +84,7 @@ def ground_is_signal(
     bool
         Whether a quadratic logistic model of `ground_statistics`, which ``python
         -m benchmarks.calibrate_dense`` fitted to simulated pictures, gives signal
-        a probability above 0.8.
+        a probability above 0.85.
 
     Examples
     --------
