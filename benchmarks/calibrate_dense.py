@@ -132,9 +132,7 @@ def expose(light: np.ndarray, photons: float, rng: np.random.Generator) -> np.nd
     return _counts(light, photons, rng)
 
 
-def _counts(
-    light: np.ndarray, photons: float, rng: np.random.Generator
-) -> np.ndarray:
+def _counts(light: np.ndarray, photons: float, rng: np.random.Generator) -> np.ndarray:
     read = rng.normal(0, rng.uniform(0, 2), light.shape)
     return (rng.poisson(np.maximum(light, 0) * photons) + read) / photons
 

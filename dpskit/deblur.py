@@ -396,9 +396,7 @@ default="auto"
         sharp = sharp + _unexplained(light, sharp, self._network_fwhm(), 1.5)
         return _Deblurred(sharp, haze, dense)
 
-    def _haze(
-        self, given: _Prepared, channels: np.ndarray
-    ) -> tuple[np.ndarray, bool]:
+    def _haze(self, given: _Prepared, channels: np.ndarray) -> tuple[np.ndarray, bool]:
         """Return the smooth light out of focus, and whether all light is signal."""
         from dpskit.weights import load_network
 
@@ -438,11 +436,12 @@ default="auto"
     def _load(self, dense: bool) -> Any:
         if self.weights is None:
             return self.network_.to(self._device())
-        from dpskit.weights import load_network
+        from dpskit.weights import load_network, read_card
 
         has_sibling = self.weights in ("compact", "base")
         weights = "dense" if dense and has_sibling else self.weights
-        purpose = "dense" if weights == "dense" else "deblur"
+        given = read_card(weights).get("network")
+        purpose = "dense" if given == "dense" else "deblur"
         return load_network(weights, self._device(), network=purpose)
 
     def _device(self) -> str:
