@@ -1,7 +1,6 @@
 """DPSDeblur: sharper, faithful to the light, and honest about its choices."""
 
 from dataclasses import replace
-
 from importlib.resources import files
 
 import numpy as np

@@ -96,7 +96,9 @@ def test_uneven_background_takes_few_steps(truth, rng):
         noise = estimate_noise(image, 3.5)
         done = refine(truth * 3000, image, 3.5, noise, background=background)
         steps.append(done.steps)
-    assert steps[0] > 5 and steps[1] > 5 and steps[2] < 3
+    assert steps[0] > 5
+    assert steps[1] > 5
+    assert steps[2] < 3
 
 
 def test_steps_go_on_while_much_is_unexplained(truth, rng):
@@ -107,7 +109,8 @@ def test_steps_go_on_while_much_is_unexplained(truth, rng):
     good = refine(truth * 3000, image, 3.5, noise, psf_error=0.01)
     flat = np.full_like(image, image.mean())
     poor = refine(flat, image, 3.5, noise, psf_error=0.01)
-    assert good.discrepancy < 1.5 and good.steps == planned
+    assert good.discrepancy < 1.5
+    assert good.steps == planned
     assert planned < poor.steps <= 2 * planned
 
 

@@ -74,7 +74,8 @@ def test_shipped_weights_have_complete_cards():
         wanted = {"recipe", "seed", "data", "scores", "license", "sha256", "config"}
         assert wanted <= set(card)
         loss = np.array(card["history"]["loss"])
-        assert loss[-1] < loss[0]
+        tenth = max(len(loss) // 10, 1)
+        assert loss[-tenth:].mean() < loss[:tenth].mean()
 
 
 def test_all_shipped_weights_are_small():
