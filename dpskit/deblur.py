@@ -95,10 +95,9 @@ default="auto"
         What is taken for background and removed. "auto" removes a pedestal
         that is large beside the signal and the smooth light that a first network
         takes for out of focus, if it is 4 % of the light or more (11 % at 15
-        photons) and lies over the structure, not beside it; ``info`` says how much
-        that was. Where light is nearly everywhere (nearly as much dark as bright
-        detail) it is all taken for signal. The other methods remove what they name
-        alone.
+        photons); ``info`` says how much that was. Where light is nearly everywhere
+        (tissue, photographs; `dpskit.preprocessing.dense`) it is all taken for
+        signal. The other methods remove what they name alone.
     refine : {"auto"} or int, default="auto"
         Richardson-Lucy steps after the network; "auto" takes as many as the
         image's noise justifies, 0 to 2 at low light.
@@ -352,18 +351,22 @@ default="auto"
         too wide.
         """
         judge = DPSDeblur(tile_size=self.tile_size, device=self.device)
+        dense = []
 
         def explain(image: np.ndarray, fwhm_px: float) -> tuple[np.ndarray, ...]:
             given = judge._prepared(image, fwhm_px)
             found = judge._deblurred(given)
+            dense.append(found.dense)
             return given.image - found.haze, found.sharp
 
         scale = float(np.abs(frame).max()) or 1.0
         unit = (frame / scale).astype(np.float32)
-        if judge._prepared(unit, width.fwhm_px).dense:
-            bias = np.exp(_DENSE_BIAS * width.fwhm_std_px / width.fwhm_px)
-            return replace(width, fwhm_px=float(width.fwhm_px / bias))
-        return agreeing_width(unit, width, explain)
+        if not judge._prepared(unit, width.fwhm_px).dense:
+            better = agreeing_width(unit, width, explain)
+            if 2 * sum(dense) <= len(dense):
+                return better
+        bias = np.exp(_DENSE_BIAS * width.fwhm_std_px / width.fwhm_px)
+        return replace(width, fwhm_px=float(width.fwhm_px / bias))
 
     def _prepared(self, unit: np.ndarray, fwhm_px: float) -> _Prepared:
         """Return an image on the network's grid and what there is to know about it."""
