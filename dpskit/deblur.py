@@ -22,7 +22,7 @@ from dpskit.preprocessing import (
     fourier_resample,
     resample_back,
 )
-from dpskit.preprocessing.dense import ground_is_signal, is_dense
+from dpskit.preprocessing.dense import ground_is_signal, is_dense, stands_apart
 from dpskit.preprocessing.noise import Noise, estimate_noise
 from dpskit.preprocessing.psf_choice import (
     CANONICAL_FWHM_PX,
@@ -53,10 +53,16 @@ class _Prepared:
 
     @property
     def photons(self) -> float:
-        """Photons of the brightest pixels of the network's grid."""
+        """Photons of the brightest pixels of the network's grid.
+
+        Their squared signal to noise ratio, which photons alone would give, where
+        there is no photon noise; NaN without noise.
+        """
         noise = estimate_noise(self.light, self.fwhm_px)
-        larger = self.light.size / self.image.size
-        return _peak_photons(self.light, noise) * larger
+        photons = _peak_photons(self.light, noise)
+        if noise.gain <= 0 < noise.level:
+            photons = float(np.quantile(self.light, 0.999)) ** 2 / noise.level
+        return photons * self.light.size / self.image.size
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +101,9 @@ default="auto"
         What is taken for background and removed. "auto" removes a pedestal
         that is large beside the signal and the smooth light that a first network
         takes for out of focus, if it is 4 % of the light or more (11 % at 15
-        photons); ``info`` says how much that was. Where light is nearly everywhere
-        (tissue, photographs; `dpskit.preprocessing.dense`) it is all taken for
-        signal. The other methods remove what they name alone.
+        photons) and lies over the structure; ``info`` says how much. Where light
+        is nearly everywhere (tissue, photographs; `dpskit.preprocessing.dense`) it
+        is all taken for signal. The other methods remove what they name alone.
     refine : {"auto"} or int, default="auto"
         Richardson-Lucy steps after the network; "auto" takes as many as the
         image's noise justifies, 0 to 2 at low light.
@@ -413,7 +419,9 @@ default="auto"
         signal = (ground > 0 or not faint) and ground_is_signal(
             image + ground, haze, sharp, fwhm, photons
         )
-        return np.zeros_like(haze) if faint or signal else haze, signal
+        if faint or signal or stands_apart(haze, sharp, fwhm):
+            haze = np.zeros_like(haze)
+        return haze, signal
 
     def _predicted(
         self, net: Any, channels: np.ndarray, orientations: int = 1
