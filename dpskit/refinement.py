@@ -258,7 +258,7 @@ def refine(
         uneven = float(np.std(background)) / max(float(np.mean(image)), 1e-30)
         error = max(psf_error, uneven / 5)
         steps = planned_steps(image, fwhm_px, noise, error)
-        most = int(min(_LONGER * steps, _bearable(error), _MOST_STEPS))
+        most = int(max(steps, min(_LONGER * steps, _bearable(error), _MOST_STEPS)))
     shape = image.shape
     large = fft_shape(shape, (0, 0))
     background = pad_mirror(np.broadcast_to(background, shape), large)[0]
@@ -274,7 +274,7 @@ def refine(
     def unexplained(model: np.ndarray) -> float:
         return optics.discrepancy(image - model, model, noise)
 
-    while taken < max(steps, most):
+    while taken < most:
         model = optics.blur(point) + background
         if taken >= steps and unexplained(model) <= _UNEXPLAINED:
             break

@@ -35,9 +35,12 @@ def test_steps_are_those_of_richardson_lucy(truth):
 
 def test_discrepancy_of_the_truth_is_one(truth, rng):
     mean = np.maximum(blur(truth) * 300, 0)
-    image = rng.poisson(mean).astype(float)
-    done = refine(truth * 300, image, 3.5, estimate_noise(image, 3.5), steps=0)
-    assert done.discrepancy == pytest.approx(1, abs=0.25)
+    found = []
+    for _ in range(20):
+        image = rng.poisson(mean).astype(float)
+        done = refine(truth * 300, image, 3.5, estimate_noise(image, 3.5), steps=0)
+        found.append(done.discrepancy)
+    assert np.mean(found) == pytest.approx(1, abs=0.15)
 
 
 def sparse(photons):
