@@ -115,7 +115,7 @@ default="auto"
         only; "hybrid" trains on simulations.
     tile_size : int, optional
         Side in pixels, 224 or more, of the tiles that the network takes; smaller tiles
-        need less memory. Default 512.
+        need less memory. Default 704.
     device : str, default="auto"
         "auto" is CUDA where there is one.
     fit_steps : int, default=2000

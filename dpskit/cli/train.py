@@ -58,6 +58,13 @@ def add_parser(commands: Any) -> None:
         "--data-seed", type=int, help="of the simulated images; default: the seed"
     )
     parser.add_argument(
+        "--visits",
+        type=int,
+        default=1,
+        metavar="N",
+        help="show each image N times, turned and mirrored; default: 1",
+    )
+    parser.add_argument(
         "--kinds", metavar="A,B", help="deblur only: structures to draw; default: all"
     )
     parser.add_argument(
@@ -81,12 +88,15 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, write the weights and return the exit code."""
+    if args.visits < 1:
+        raise UsageError(f"--visits must be 1 or more; got {args.visits}.")
     out, checkpoint = _paths(args)
     recipe = _complete(args)
     from dataclasses import asdict, replace
 
     from dpskit import __version__
     from dpskit.nn import TrainingOptions, resolve_device, train, validate
+    from dpskit.synth.revisited import RevisitedBatches
     from dpskit.weights import load_network, save_network
 
     options = TrainingOptions(
@@ -104,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     with _progress(options.steps, args.quiet) as report:
         net, history = train(
             config,
-            batches,
+            RevisitedBatches(batches, args.visits) if args.visits > 1 else batches,
             options,
             checkpoint=checkpoint,
             initial=initial,
@@ -120,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
         "preset": args.preset if args.network == "deblur" else args.network,
         "recipe": {**asdict(options), "initial": args.initial},
         "seed": args.seed,
-        "data": {**asdict(batches), "version": __version__},
+        "data": {**asdict(batches), "visits": args.visits, "version": __version__},
         "history": {"step": history.step, "loss": history.loss},
         "scores": {"validation_loss": loss},
         "license": "BSD-3-Clause",

@@ -15,7 +15,7 @@ from dpskit.nn.res_unet import ResUNet
 __all__ = ["HALO_PX", "TILE_PX", "predict", "resolve_device"]
 
 HALO_PX = 96
-TILE_PX = 512
+TILE_PX = 704
 _DTYPES = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
@@ -76,7 +76,7 @@ def predict(
         In evaluation mode, on its device.
     channels : ndarray of shape (channels, height, width)
         Network input, float32.
-    tile_size : int or None, default=512
+    tile_size : int or None, default=704
         Largest side of a tile, halo included, which bounds the memory; tiles
         are made equal. None takes the image whole.
     halo_px : int, default=96
@@ -188,7 +188,7 @@ def _tiles(shape: tuple[int, int], core: tuple[int, int], halo: int) -> Iterator
 def _run(net: ResUDBPN | ResUNet, tile: np.ndarray, precision: str) -> np.ndarray:
     device = next(net.parameters()).device
     dtype = _DTYPES[_precision(precision, device)]
-    tensor = torch.from_numpy(np.ascontiguousarray(tile))[None].to(device)
+    tensor = torch.from_numpy(tile)[None].to(device)
     tensor = tensor.contiguous(memory_format=torch.channels_last)
     half = dtype != torch.float32
     with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=half):

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from dpskit._utils.params import Interval, Options, validate_params
+from dpskit.nn.prelu import PReLU
 
 __all__ = ["PRESETS", "NetworkConfig", "ResUDBPN", "complexity"]
 
@@ -92,7 +93,7 @@ class ConvPReLU(nn.Sequential):
     """A convolution and a PReLU with one slope per channel."""
 
     def __init__(self, conv: nn.Module) -> None:
-        super().__init__(conv, nn.PReLU(conv.out_channels, init=0.2))
+        super().__init__(conv, PReLU(conv.out_channels, init=0.2))
 
 
 class Projection(nn.Module):
@@ -114,11 +115,10 @@ class Projection(nn.Module):
         self.back = ConvPReLU(opposite(c_out, c_out, k, **geometry))
         self.correct = ConvPReLU(same(c_out, c_out, k, **geometry))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the projection and the features before resampling."""
-        f = self.features(x)
+    def forward(self, f: Tensor) -> Tensor:
+        """Return the projection of what `features` made of the input."""
         a = self.resample(f)
-        return self.correct(self.back(a).sub_(f)).add_(a), f
+        return self.correct(self.back(a).sub_(f)).add_(a)
 
 
 class ResUDBPN(nn.Module):
@@ -224,11 +224,12 @@ class ResUDBPN(nn.Module):
         x = self.head(x)
         skips = []
         for unit in self.down:
-            x, features = unit(x)
-            skips.append(features)
+            skips.append(unit.features(x))
+            x = unit(skips[-1])
         x = self.bridge(x)
         for unit in self.up:
-            x, _ = unit(x)
+            x = unit.features(x)
+            x = unit(x)
             skip = skips.pop()
             concat = self.config.skip == "concat"
             x = torch.cat([x, skip], dim=1) if concat else x.add_(skip)

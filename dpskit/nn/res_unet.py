@@ -9,6 +9,7 @@ from typing import Self
 from torch import Tensor, nn
 
 from dpskit._utils.params import Interval, Matching, Options, validate_params
+from dpskit.nn.prelu import PReLU
 
 __all__ = ["RES_UNET_PRESETS", "ResUNet", "ResUNetConfig"]
 
@@ -73,7 +74,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first = _conv(width, width)
-        self.activation = nn.PReLU(width, init=0.2)
+        self.activation = PReLU(width, init=0.2)
         self.second = _conv(width, width)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,42 @@
+"""PReLU against torch's own, in both layouts."""
+
+import pytest
+import torch
+
+from dpskit.nn.prelu import PReLU
+
+
+@pytest.fixture
+def layers():
+    own, theirs = PReLU(6).double(), torch.nn.PReLU(6).double()
+    slopes = torch.tensor([0.2, -0.1, 1.5, 0.0, 1.0, 0.3], dtype=torch.float64)
+    own.weight.data, theirs.weight.data = slopes.clone(), slopes.clone()
+    return own, theirs
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_values_and_gradients_are_those_of_torch(layers, layout):
+    torch.manual_seed(0)
+    x = torch.randn(3, 6, 5, 7, dtype=torch.float64)
+    x[0, 0, 0] = 0
+    grad = torch.randn_like(x)
+    found = []
+    for layer in layers:
+        leaf = x.clone(memory_format=layout).requires_grad_()
+        out = layer(leaf)
+        out.backward(grad)
+        assert out.is_contiguous(memory_format=layout)
+        found.append((out.detach(), leaf.grad, layer.weight.grad))
+    for own, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(own, theirs, rtol=1e-12, atol=1e-12)
+
+
+def test_without_gradients_the_input_is_overwritten(layers):
+    own, theirs = layers
+    x = torch.randn(1, 6, 16, 3, dtype=torch.float64)
+    x = x.contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        expected = theirs(x)
+        out = own(x)
+    assert torch.equal(out, expected)
+    assert out.data_ptr() == x.data_ptr()
