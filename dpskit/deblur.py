@@ -297,7 +297,7 @@ default="auto"
         image, pedestal = given.image, given.pedestal
         found = self._deblurred(given)
         sharp, haze, dense = found.sharp, found.haze, found.dense
-        error = max(psf_mismatch(image - haze, sharp, fwhm), _width_error(width))
+        error, mismatch = _width_error(width), psf_mismatch(image - haze, sharp, fwhm)
         if dense and self.background == "auto":
             ground = pedestal.flat[0]
             image, sharp, pedestal = image + ground, sharp + ground, 0 * pedestal
@@ -311,7 +311,14 @@ default="auto"
         noise = estimate_noise(light, fwhm, bandwidth)
         steps = None if self.refine == "auto" else int(self.refine)
         done = refine(
-            start, light, fwhm, noise, background=haze, psf_error=error, steps=steps
+            start,
+            light,
+            fwhm,
+            noise,
+            background=haze,
+            psf_error=error,
+            mismatch=mismatch,
+            steps=steps,
         )
         out = done.image
         if self.grid == "input" and not own_pixels:

@@ -23,6 +23,7 @@ __all__ = ["Refined", "filling", "planned_steps", "psf_mismatch", "refine"]
 
 _MOST_STEPS = 85
 _LEAST, _SPARSE = 2, 0.25
+_CHECKED = 5
 _UNEXPLAINED, _LONGER = 1.5, 2
 _MEDIAN_OF_SQUARES = 0.4549
 _BAND = (0.8, 1.0)
@@ -66,6 +67,16 @@ class _Optics:
         spectrum = fft.dctn(x, norm="ortho", workers=-1) * self.otf
         return fft.idctn(spectrum, norm="ortho", workers=-1, overwrite_x=True)
 
+    def mismatch(self, seen: np.ndarray, told: np.ndarray) -> float:
+        """Return how the amplitude of an image over its model changes, of spectra."""
+
+        def amplitude(limits: tuple[float, float]) -> float:
+            a, b = (x[self.band(*limits)].astype(np.float64) for x in (seen, told))
+            return float(a @ b / (b @ b)) if np.any(b) else 1.0
+
+        coarse = amplitude(_COARSE) or 1.0
+        return max(w * abs(amplitude(b) / coarse - 1) for b, w in _FINER.items())
+
     def discrepancy(
         self, residual: np.ndarray, mean: np.ndarray, noise: Noise
     ) -> float:
@@ -106,14 +117,7 @@ def psf_mismatch(light: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> float:
     """
     optics = _Optics(light.shape, fwhm_px, light.dtype)
     seen, told = (fft.dctn(x, norm="ortho", workers=-1) for x in (light, sharp))
-    told *= optics.otf
-
-    def amplitude(limits: tuple[float, float]) -> float:
-        a, b = (x[optics.band(*limits)].astype(np.float64) for x in (seen, told))
-        return float(a @ b / (b @ b)) if np.any(b) else 1.0
-
-    coarse = amplitude(_COARSE) or 1.0
-    return max(w * abs(amplitude(b) / coarse - 1) for b, w in _FINER.items())
+    return optics.mismatch(seen, told * optics.otf)
 
 
 def filling(image: np.ndarray, fwhm_px: float) -> float:
@@ -199,7 +203,8 @@ def refine(
     noise: Noise,
     *,
     background: np.ndarray | float = 0.0,
-    psf_error: float | None = None,
+    psf_error: float = 0.02,
+    mismatch: float | None = None,
     steps: int | None = None,
 ) -> Refined:
     """Move `start` towards the measured image by Richardson-Lucy steps.
@@ -216,13 +221,17 @@ def refine(
         Of the measured image, see `dpskit.preprocessing.estimate_noise`.
     background : ndarray or float, default=0
         Light that the PSF did not blur.
-    psf_error : float, optional
-        Relative error of `fwhm_px`; by default `psf_mismatch` of `start`.
+    psf_error : float, default=0.02
+        Relative error of `fwhm_px` as far as it is known beforehand.
+    mismatch : float, optional
+        `psf_mismatch` of the network's output, by default of `start`.
     steps : int, optional
-        Number of steps; by default that of `planned_steps`, where a fifth of what
-        the background varies by, which is never known exactly, counts as an error
-        of the PSF, and up to twice as many while the discrepancy is above 1.5 and
-        the PSF can bear it.
+        Number of steps. By default that of `planned_steps` for an error of the PSF
+        that is the largest of `psf_error`, `mismatch` and a fifth of what the
+        background varies by, which is never known exactly; then as many more as the
+        noise and what the mismatch has become allow, for the network's errors fade
+        with the steps and the PSF's stay; and up to twice as many as the noise allows
+        while the discrepancy is above 1.5.
 
     Returns
     -------
@@ -251,14 +260,15 @@ def refine(
     >>> refine(flat, flat, 3.5, Noise(1.0, 0.0, 5.0)).steps
     0
     """
-    most = steps
+    uneven = float(np.std(background)) / max(float(np.mean(image)), 1e-30)
+    error = max(psf_error, uneven / 5)
+    checked = most = steps
     if steps is None:
-        if psf_error is None:
-            psf_error = psf_mismatch(image - background, np.maximum(start, 0), fwhm_px)
-        uneven = float(np.std(background)) / max(float(np.mean(image)), 1e-30)
-        error = max(psf_error, uneven / 5)
-        steps = planned_steps(image, fwhm_px, noise, error)
-        most = int(max(steps, min(_LONGER * steps, _bearable(error), _MOST_STEPS)))
+        if mismatch is None:
+            mismatch = psf_mismatch(image - background, np.maximum(start, 0), fwhm_px)
+        steps = planned_steps(image, fwhm_px, noise)
+        checked = planned_steps(image, fwhm_px, noise, max(error, mismatch))
+        most = min(_LONGER * steps, _MOST_STEPS)
     shape = image.shape
     large = fft_shape(shape, (0, 0))
     background = pad_mirror(np.broadcast_to(background, shape), large)[0]
@@ -268,14 +278,25 @@ def refine(
     tiny = 1e-6 * max(float(np.mean(np.abs(image))), 1e-30)
     dark = max(noise.floor / noise.gain, 0.0) if noise.gain > 0 else 0.0
     y = np.maximum(image + dark, 0)
+    light = image - background
     x = before = np.maximum(start, 0)
     point, change, taken = x, None, 0
 
     def unexplained(model: np.ndarray) -> float:
         return optics.discrepancy(image - model, model, noise)
 
+    def changed(model: np.ndarray) -> float:
+        spectra = (fft.dctn(v, norm="ortho", workers=-1) for v in (light, model))
+        return optics.mismatch(*spectra)
+
     while taken < most:
-        model = optics.blur(point) + background
+        model = optics.blur(point)
+        if taken == checked:
+            bearable = int(_bearable(max(error, changed(model))))
+            checked = min(taken + _CHECKED, bearable)
+            if taken >= bearable:
+                break
+        model = model + background
         if taken >= steps and unexplained(model) <= _UNEXPLAINED:
             break
         ratio = y / np.maximum(model + dark, tiny)

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from scipy import fft
+from scipy.ndimage import gaussian_filter
 
 from dpskit._utils.transfer import airy_otf, cosine_radius
 from dpskit.baselines import richardson_lucy
 from dpskit.preprocessing import Noise, estimate_noise
 from dpskit.psf import airy
-from dpskit.refinement import filling, planned_steps, refine
+from dpskit.refinement import filling, planned_steps, psf_mismatch, refine
 from dpskit.synth import filaments
 
 
@@ -105,16 +106,29 @@ def test_uneven_background_takes_few_steps(truth, rng):
 
 
 def test_steps_go_on_while_much_is_unexplained(truth, rng):
-    """A flat start takes up to twice the planned steps."""
+    """The blurred image as a start takes up to twice the planned steps."""
     image = rng.poisson(np.maximum(blur(truth) * 3000, 0)).astype(float)
     noise = estimate_noise(image, 3.5)
-    planned = planned_steps(image, 3.5, noise, 0.01)
-    good = refine(truth * 3000, image, 3.5, noise, psf_error=0.01)
-    flat = np.full_like(image, image.mean())
-    poor = refine(flat, image, 3.5, noise, psf_error=0.01)
+    planned = planned_steps(image, 3.5, noise)
+    good = refine(truth * 3000, image, 3.5, noise)
+    poor = refine(np.maximum(image, 0), image, 3.5, noise, mismatch=0.0)
     assert good.discrepancy < 1.5
     assert good.steps == planned
     assert planned < poor.steps <= 2 * planned
+
+
+def test_steps_go_on_where_the_mismatch_was_of_the_start_and_not_of_the_psf(truth, rng):
+    """A start that is too smooth looks like a wrong PSF, until it is refined."""
+    image = rng.poisson(np.maximum(blur(truth) * 3000, 0)).astype(float)
+    noise = estimate_noise(image, 3.5)
+    smooth = gaussian_filter(truth * 3000, 0.38)
+    mismatch = psf_mismatch(image, smooth, 3.5)
+    first = planned_steps(image, 3.5, noise, mismatch)
+    right = refine(smooth, image, 3.5, noise)
+    assert right.steps == planned_steps(image, 3.5, noise) > 2 * first
+    for told in (3.15, 3.85):
+        wrong = refine(smooth, image, told, noise, mismatch=mismatch)
+        assert wrong.steps == first
 
 
 def test_light_in_other_units_takes_the_same_steps(truth, rng):
