@@ -52,11 +52,11 @@ def _deblur(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
     return config, TrainingBatches(seed, args.batch_size, n_channels=channels, **drawn)
 
 
-def _compact(args: argparse.Namespace, seed: int, **drawn: float) -> tuple[Any, Any]:
+def _compact(args: argparse.Namespace, seed: int, dense: float) -> tuple[Any, Any]:
     from dpskit.nn import PRESETS
     from dpskit.synth import TrainingBatches
 
-    return PRESETS["compact"], TrainingBatches(seed, args.batch_size, **drawn)
+    return PRESETS["compact"], TrainingBatches(seed, args.batch_size, dense=dense)
 
 
 def _kinds(text: str) -> tuple[tuple[str, float], ...]:
@@ -102,7 +102,7 @@ def _perceptual() -> Any:
 
 RECIPES = {
     "deblur": Recipe(_deblur, ("hybrid", "paper"), 20_000, 6, 4e-4),
-    "haze": Recipe(partial(_compact, thick=0.4), ("hybrid",), 20_000, 6, 4e-4),
+    "haze": Recipe(partial(_compact, dense=0.0), ("hybrid",), 20_000, 6, 4e-4),
     "dense": Recipe(partial(_compact, dense=1.0), ("hybrid",), 6_000, 6, 3e-4),
     "denoiser": Recipe(_denoiser, ("denoising",), 12_000, 8, 1e-3),
     "artifact": Recipe(_artifact, ("perceptual",), 2_000, 4, 1e-3, _perceptual),

@@ -106,8 +106,6 @@ class TrainingBatches:
         Structure kinds and their shares.
     haze : float, default=0.5
         Share of pictures with out-of-focus light.
-    thick : float, default=0
-        Share of those in which it is four times as strong, as in thick samples.
     dense : float, default=0
         Share of pictures without a dark ground; these have no haze.
     psf_error : tuple of two floats, default=(0.07, 0.07)
@@ -132,7 +130,6 @@ class TrainingBatches:
     n_channels: int = 9
     kinds: tuple[tuple[str, float], ...] = tuple(TRAINING_KINDS.items())
     haze: float = 0.5
-    thick: float = 0.0
     dense: float = 0.0
     psf_error: tuple[float, float] = (0.07, 0.07)
     removed: bool = False
@@ -198,8 +195,7 @@ class TrainingBatches:
         out = np.full((size, size), rng.choice([0, 0.02, 0.1, 0.3]) * rng.random())
         if rng.random() >= self.haze:
             return out
-        strength = 4 if self.thick and rng.random() < self.thick else 1
-        own = strength * rng.uniform(0, 0.3) * (rng.random() < 0.7)
+        own = rng.uniform(0, 0.3) * (rng.random() < 0.7)
         wide = own * gaussian_otf(k, rng.uniform(6, 21)) * otf
         out = out + _back(spectrum * wide, size)
         signal = max(_back(spectrum * otf, size).mean(), 1e-6)
@@ -208,7 +204,7 @@ class TrainingBatches:
             defocus = otf * gaussian_otf(k, rng.uniform(6, 21))
             plane = _back(fft.rfft2(plane) * defocus, size)
             share = np.exp(rng.uniform(np.log(0.02), np.log(0.5)))
-            out = out + strength * share * signal * plane / max(plane.mean(), 1e-12)
+            out = out + share * signal * plane / max(plane.mean(), 1e-12)
         return np.maximum(out, 0)
 
 

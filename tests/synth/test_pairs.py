@@ -94,14 +94,3 @@ def test_own_images_are_cut_into_patches(rng):
     assert set(np.unique(batch["inputs"])) <= set(
         np.concatenate([i.ravel() for i in images]).astype(np.float32)
     )
-
-
-def test_thick_samples_have_four_times_the_haze():
-    def excess(thick):
-        batches = TrainingBatches(
-            seed=6, batch_size=60, patch=32, haze=1.0, thick=thick
-        )
-        batch = batches(0)
-        return np.median(np.mean(batch["background"], axis=(1, 2)))
-
-    assert 2 < excess(1.0) / excess(0.0) < 6
