@@ -168,8 +168,8 @@ def planned_steps(
         noise ratio N of the brightest parts, squares of the PSF's width over 3.5
         (their photons, if there is no other noise) and a `filling` f, and at most
         ``5 M / 300 - 4`` with ``M = 1 / (0.68 psf_error)^2``, from 0
-        to 85: near the best counts on simulated validation images. At least 2
-        where f is below 0.25, which keeps gaps in lines open at few photons.
+        to 85: near the best counts on simulated validation images. Where the light
+        allows fewer than 2 and f is below 0.25 it is 2, which keeps gaps in lines open.
 
     Examples
     --------
@@ -187,8 +187,9 @@ def planned_steps(
     crowd = filling(image, fwhm_px) / _SPARSE
     light *= (fwhm_px / CANONICAL_FWHM_PX) ** 2
     steps = 6 * (light / 300) ** 0.7 / (1 + crowd**6) - 5
-    least = _LEAST if crowd < 1 else 0
-    return int(np.clip(min(steps, _bearable(psf_error)), least, _MOST_STEPS))
+    if steps < _LEAST and crowd < 1:
+        return _LEAST
+    return int(np.clip(min(steps, _bearable(psf_error)), 0, _MOST_STEPS))
 
 
 def _bearable(psf_error: float) -> float:
