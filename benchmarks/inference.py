@@ -22,6 +22,7 @@ import torch
 from dpskit import DPSDeblur
 from dpskit import deblur as stages
 from dpskit.nn import ResUDBPN, complexity, guide_channels, predict
+from dpskit.nn.inference import TILE_PX
 from dpskit.psf import airy
 from dpskit.synth import actin_mesh, optical_image
 from dpskit.weights import load_network
@@ -109,7 +110,7 @@ def tiles() -> dict[str, float]:
     whole = predict(net, channels, tile_size=None)
     return {
         str(halo): float(
-            np.abs(predict(net, channels, tile_size=512, halo_px=halo) - whole).max()
+            np.abs(predict(net, channels, halo_px=halo) - whole).max()
             / np.ptp(whole)
         )
         for halo in (16, 32, 48, 64, 96, 192)
@@ -150,7 +151,7 @@ def main() -> None:
     halo = tiles()
     used = {
         f"{size}, tiles of {tile}": memory(size, tile)
-        for size, tile in ((1024, 512), (1024, 256), (4096, 512), (4096, 256))
+        for size, tile in ((1024, TILE_PX), (1024, 256), (4096, TILE_PX), (4096, 256))
     }
     names = ["total", *STAGES, "network and rest"]
     text = "# Speed and memory\n\nMade by `python -m benchmarks.inference` on "

@@ -7,11 +7,12 @@ from typing import Any
 from benchmarks.inference import memory
 from benchmarks.paper.common import Options, table
 from dpskit.nn import ResUDBPN, complexity
+from dpskit.nn.inference import TILE_PX
 from dpskit.weights import load_network
 
 NAME = "Table 1"
 TITLE = "complexity of the network, and memory at 1024 x 1024"
-TILES = (512, 256)
+TILES = (TILE_PX, 256)
 
 
 def measure(options: Options) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def summary(found: dict[str, Any]) -> list[list[str]]:
         ],
         [
             "6 GB for 1024 x 1024, on a GPU",
-            f"{used['512']:.0f} MB (tiles of 512 px, the default), "
+            f"{used[str(TILE_PX)]:.0f} MB (tiles of {TILE_PX} px, the default), "
             f"{used['256']:.0f} MB (tiles of 256 px), on the CPU",
             "A smaller network, and tiles.",
         ],
