@@ -110,8 +110,7 @@ def tiles() -> dict[str, float]:
     whole = predict(net, channels, tile_size=None)
     return {
         str(halo): float(
-            np.abs(predict(net, channels, halo_px=halo) - whole).max()
-            / np.ptp(whole)
+            np.abs(predict(net, channels, halo_px=halo) - whole).max() / np.ptp(whole)
         )
         for halo in (16, 32, 48, 64, 96, 192)
     }
