@@ -64,8 +64,8 @@ def draw(runs: dict[str, dict], path: Path) -> None:
             mean = (v[:n].reshape(-1, 10).mean(axis=1) for v in (step, loss))
             ax.plot(*mean, label=name)
         ax.set(title=objective, xlabel="step", ylabel="loss")
-        ax.legend(fontsize=7)
-    figure.savefig(path, dpi=90)
+        ax.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
+    figure.savefig(path, dpi=90, bbox_inches="tight")
 
 
 HEAD = """# Training runs
