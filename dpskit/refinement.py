@@ -279,7 +279,7 @@ def refine(
     tiny = 1e-6 * max(float(np.mean(np.abs(image))), 1e-30)
     dark = max(noise.floor / noise.gain, 0.0) if noise.gain > 0 else 0.0
     y = np.maximum(image + dark, 0)
-    light = image - background
+    seen = fft.dctn(image - background, norm="ortho", workers=-1)
     x = before = np.maximum(start, 0)
     point, change, taken = x, None, 0
 
@@ -287,8 +287,7 @@ def refine(
         return optics.discrepancy(image - model, model, noise)
 
     def changed(model: np.ndarray) -> float:
-        spectra = (fft.dctn(v, norm="ortho", workers=-1) for v in (light, model))
-        return optics.mismatch(*spectra)
+        return optics.mismatch(seen, fft.dctn(model, norm="ortho", workers=-1))
 
     while taken < most:
         model = optics.blur(point)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -56,7 +55,7 @@ class RevisitedBatches:
             for key, value in self._batch(number, newest).items()
         }
 
-    def _batch(self, number: int, newest: int) -> Mapping[str, Any]:
+    def _batch(self, number: int, newest: int) -> Mapping[str, np.ndarray]:
         if number not in self._known:
             self._known[number] = self.batches(number)
         for old in [n for n in self._known if n <= newest - _RECENT]:
