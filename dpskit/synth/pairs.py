@@ -15,9 +15,10 @@ from functools import partial
 import numpy as np
 from scipy import fft
 
-from dpskit._utils.fft import frequency_radius
+from dpskit._utils.fft import frequency_radius, transfer_function
 from dpskit._utils.transfer import airy_otf, gaussian_otf
 from dpskit.nn import guide_channels
+from dpskit.psf import pupil
 from dpskit.synth import structures
 from dpskit.synth.dense import dense_picture
 
@@ -35,6 +36,13 @@ TRAINING_KINDS = {
     "textures": 0.07,
     "dead_leaves": 0.11,
 }
+_ABERRATIONS = (
+    "astigmatism",
+    "oblique_astigmatism",
+    "coma",
+    "vertical_coma",
+    "spherical",
+)
 _DENSITY = {
     "filaments": 0.8,
     "microtubules": 0.25,
@@ -111,6 +119,9 @@ class TrainingBatches:
     psf_error : tuple of two floats, default=(0.07, 0.07)
         Smallest and largest standard deviation of the width's logarithm in six of
         ten pictures, where the PSF is also broadened and has tails in proportion.
+    aberrated : float, default=0
+        Share of these six whose wavefront is also wrong, by up to 0.08 waves RMS at
+        an error of 0.07, in proportion.
     removed : bool, default=False
         Whether half of the pictures have no background, and that of the others was
         estimated, with an error of 1 to 15 %, and subtracted.
@@ -132,6 +143,7 @@ class TrainingBatches:
     haze: float = 0.5
     dense: float = 0.0
     psf_error: tuple[float, float] = (0.07, 0.07)
+    aberrated: float = 0.0
     removed: bool = False
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:
@@ -152,7 +164,7 @@ class TrainingBatches:
         dense = rng.random() < self.dense
         truth = dense_picture(size, rng) if dense else self._truth(size, rng)
         spectrum = fft.rfft2(truth)
-        otf = _true_otf(k, self.fwhm_px, rng, self.psf_error)
+        otf = _true_otf(k, self.fwhm_px, rng, self.psf_error, self.aberrated)
         clean = _back(spectrum * otf, size)
         peak = max(clean.max(), 1e-12)
         truth, clean, spectrum = truth / peak, clean / peak, spectrum / peak
@@ -275,21 +287,38 @@ def _true_otf(
     fwhm_px: float,
     rng: np.random.Generator,
     errors: tuple[float, float],
+    aberrated: float,
 ) -> np.ndarray:
-    """Return the Airy OTF, or one of wrong width, broadened, with tails."""
+    """Return the Airy OTF, or one of wrong width, aberrated, broadened, with tails."""
     if rng.random() < 0.4:
         return airy_otf(k, fwhm_px)
     error = errors[1]
     if errors[0] < error:
         error = np.exp(rng.uniform(*np.log(errors)))
-    otf = airy_otf(k, fwhm_px * np.clip(rng.lognormal(0.01, error), 0.82, 1.22))
+    width = fwhm_px * np.clip(rng.lognormal(0.01, error), 0.82, 1.22)
     scale = error / 0.07
+    if aberrated and rng.random() < aberrated:
+        otf = _aberrated_otf(k, width, scale * rng.uniform(0, 0.08), rng)
+    else:
+        otf = airy_otf(k, width)
     if rng.random() < 0.4:
         otf = otf * gaussian_otf(k, scale * rng.uniform(0.5, 2.0))
     if rng.random() < 0.4:
         tail = scale * rng.uniform(0, 0.25)
         otf = otf * (1 - tail + tail * gaussian_otf(k, rng.uniform(4, 14)))
     return otf
+
+
+def _aberrated_otf(
+    k: np.ndarray, fwhm_px: float, waves: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the OTF of a random wavefront of astigmatism, coma and spherical."""
+    amounts = rng.standard_normal(len(_ABERRATIONS))
+    amounts *= waves / np.linalg.norm(amounts)
+    zernike = dict(zip(_ABERRATIONS, amounts.tolist(), strict=True))
+    size = k.shape[0]
+    wide = pupil(fwhm_px, zernike=zernike, size=2 * size - 1)
+    return transfer_function(wide, (size, size))
 
 
 def _expose(light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
