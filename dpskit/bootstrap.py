@@ -21,6 +21,7 @@ from dpskit.preprocessing.psf_choice import Width
 __all__ = ["standard_error"]
 
 _SMOOTHING = 1.35
+_FIRST = 2
 
 
 def standard_error(
@@ -33,6 +34,7 @@ def standard_error(
     bandwidth: float,
     n_samples: int,
     rng: np.random.Generator,
+    restored: float = 0.0,
 ) -> np.ndarray:
     """Return the root mean square error of an estimate at each pixel.
 
@@ -51,6 +53,13 @@ def standard_error(
         Images that are simulated.
     rng : numpy.random.Generator
         Source of randomness.
+    restored : float, default=0
+        How many times that which two simulated images more lose on average is given
+        back to the estimate before it is imaged: fine detail that the method smooths
+        away is not in the estimate, so its loss would not be seen. For a linear
+        method that passes a frequency by a factor s, the estimate has s of it, loses
+        ``s (1 - s)`` again, and the truth lost ``1 - s``; 2 makes of the former
+        ``s (1 - s) (3 - 2 s)``.
 
     Returns
     -------
@@ -61,6 +70,7 @@ def standard_error(
     References
     ----------
     .. [1] Efron and Tibshirani, An Introduction to the Bootstrap (1993), ch. 6.
+    .. [2] Tukey, Exploratory Data Analysis (1977), ch. 16 ("twicing").
 
     Examples
     --------
@@ -74,14 +84,20 @@ def standard_error(
     """
     sigma = width.fwhm_px / np.sqrt(8 * np.log(2))
     otf = airy_otf(cosine_radius(image.shape), width.fwhm_px)
-    mean = fft.idctn(fft.dctn(estimate, norm="ortho") * otf, norm="ortho") + background
     noise = estimate_noise(image, width.fwhm_px)
-    deviation = np.sqrt(noise.variance(mean))
     trusted = width.fwhm_std_px if np.isfinite(width.fwhm_std_px) else 0.0
-    square = np.zeros(image.shape)
-    for _ in range(n_samples):
+
+    def again(light: np.ndarray) -> np.ndarray:
+        mean = fft.idctn(fft.dctn(light, norm="ortho") * otf, norm="ortho") + background
+        deviation = np.sqrt(noise.variance(mean))
         seen = mean + deviation * rng.standard_normal(image.shape)
         fwhm = width.fwhm_px * np.exp(trusted / width.fwhm_px * rng.standard_normal())
-        again = deblur(seen.astype(image.dtype), float(np.clip(fwhm, 0.5, 200)))
-        square += gaussian_filter(again - estimate, bandwidth * sigma) ** 2
+        return deblur(seen.astype(image.dtype), float(np.clip(fwhm, 0.5, 200)))
+
+    if restored:
+        kept = np.mean([again(estimate) for _ in range(_FIRST)], axis=0)
+        estimate = np.maximum(estimate + restored * (estimate - kept), 0)
+    square = np.zeros(image.shape)
+    for _ in range(n_samples):
+        square += gaussian_filter(again(estimate) - estimate, bandwidth * sigma) ** 2
     return np.sqrt(gaussian_filter(square / n_samples, _SMOOTHING * sigma))

@@ -39,6 +39,7 @@ __all__ = ["DPSDeblur"]
 _HAZE, _HAZE_PHOTONS = 0.04, 1.0
 _ROLL_OFF = 0.25
 _BIAS, _DENSE_BIAS = 0.2, 0.75
+_RESTORED = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +225,8 @@ default="auto"
             width, in units of the PSF's, in [0, 10]: those at 1.67 times finer
             resolution by default.
         n_samples : int, default=5
-            Simulated images, 2 or more; each costs one `transform`.
+            Simulated images, 2 or more; each costs one `transform`. Pictures full of
+            light take two more.
 
         Returns
         -------
@@ -235,9 +237,10 @@ default="auto"
         -----
         A parametric bootstrap: the result is imaged again with the noise of
         the image and deblurred again, with other PSF widths where the width is
-        estimated. 1.645 times the standard error held the truth in 85 to
-        95 % of the pixels of simulated images at each photon level; it can't
-        tell structure that the network took for background.
+        estimated. In pictures full of light, whose fine detail is everywhere, twice
+        what two such images lose of it is given back first. 1.645 times the standard
+        error held the truth in 85 to 95 % of the pixels of simulated images at each
+        photon level; it can't tell structure that the network took for background.
 
         Examples
         --------
@@ -277,6 +280,7 @@ default="auto"
             width,
             again,
             rng=np.random.default_rng(self.random_state),
+            restored=_RESTORED if info["dense"] else 0.0,
             **params,
         )
 

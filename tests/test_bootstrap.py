@@ -5,6 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from dpskit import DPSDeblur, Optics
+from dpskit._utils.transfer import airy_otf
 from dpskit.bootstrap import standard_error
 from dpskit.exceptions import InvalidParameterError
 from dpskit.preprocessing.psf_choice import Width
@@ -48,6 +49,27 @@ def test_error_of_a_linear_method_is_the_noise_it_lets_through():
     )
     sigma = 3.0 / np.sqrt(8 * np.log(2))
     assert error.mean() == pytest.approx(20 / (2 * np.sqrt(np.pi) * sigma), rel=0.1)
+
+
+@pytest.mark.parametrize(("restored", "seen"), [(0.0, 0.5), (2.0, 1.0)])
+def test_detail_that_was_smoothed_away_counts_if_it_is_restored(restored, seen):
+    """Closed form: a method that halves a wave errs by half of it."""
+    size, mode, fwhm_px = 128, 24, 4.0
+    wave = np.cos(np.pi * (np.arange(size) + 0.5) * mode / size) * np.ones((size, 1))
+    passed = float(airy_otf(mode / (2 * size), fwhm_px))
+    image = 100 + 10 * passed * wave
+    error = standard_error(
+        image,
+        100 + 5 * wave,
+        0 * wave,
+        Width(fwhm_px),
+        lambda y, fwhm: 100 + 0.5 / passed * (y - 100),
+        bandwidth=0.0,
+        n_samples=2,
+        rng=np.random.default_rng(0),
+        restored=restored,
+    )
+    assert np.sqrt(np.mean(error**2)) == pytest.approx(seen * 5 / np.sqrt(2), rel=0.02)
 
 
 def test_a_width_that_is_only_estimated_adds_to_the_error():
