@@ -47,7 +47,7 @@ def _deblur(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
 
     config = PRESETS[args.preset]
     drawn = {"kinds": _kinds(args.kinds)} if args.kinds else {"dense": 0.2}
-    drawn |= {"removed": True, "psf_error": (0.01, 0.1), "aberrated": 0.3}
+    drawn |= {"removed": True, "psf_error": (0.01, 0.2), "other_shapes": 0.5}
     channels = config.in_channels
     return config, TrainingBatches(seed, args.batch_size, n_channels=channels, **drawn)
 

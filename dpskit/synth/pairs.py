@@ -43,6 +43,7 @@ _ABERRATIONS = (
     "vertical_coma",
     "spherical",
 )
+_AIRY_OVER_GAUSSIAN = 1.06  # FWHM of the Airy pattern nearest to a Gaussian
 _DENSITY = {
     "filaments": 0.8,
     "microtubules": 0.25,
@@ -119,9 +120,10 @@ class TrainingBatches:
     psf_error : tuple of two floats, default=(0.07, 0.07)
         Smallest and largest standard deviation of the width's logarithm in six of
         ten pictures, where the PSF is also broadened and has tails in proportion.
-    aberrated : float, default=0
-        Share of these six whose wavefront is also wrong, by up to 0.08 waves RMS at
-        an error of 0.07, in proportion.
+    other_shapes : float, default=0
+        Share of these six whose PSF is no Airy pattern: half have a wavefront that is
+        wrong by up to 0.08 waves RMS at an error of 0.07, in proportion, half are
+        Gaussian, as confocal and STED microscopes have.
     removed : bool, default=False
         Whether half of the pictures have no background, and that of the others was
         estimated, with an error of 1 to 15 %, and subtracted.
@@ -143,7 +145,7 @@ class TrainingBatches:
     haze: float = 0.5
     dense: float = 0.0
     psf_error: tuple[float, float] = (0.07, 0.07)
-    aberrated: float = 0.0
+    other_shapes: float = 0.0
     removed: bool = False
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:
@@ -164,7 +166,7 @@ class TrainingBatches:
         dense = rng.random() < self.dense
         truth = dense_picture(size, rng) if dense else self._truth(size, rng)
         spectrum = fft.rfft2(truth)
-        otf = _true_otf(k, self.fwhm_px, rng, self.psf_error, self.aberrated)
+        otf = _true_otf(k, self.fwhm_px, rng, self.psf_error, self.other_shapes)
         clean = _back(spectrum * otf, size)
         peak = max(clean.max(), 1e-12)
         truth, clean, spectrum = truth / peak, clean / peak, spectrum / peak
@@ -287,18 +289,20 @@ def _true_otf(
     fwhm_px: float,
     rng: np.random.Generator,
     errors: tuple[float, float],
-    aberrated: float,
+    other_shapes: float,
 ) -> np.ndarray:
-    """Return the Airy OTF, or one of wrong width, aberrated, broadened, with tails."""
+    """Return the Airy OTF, or one of wrong width or shape, broadened, with tails."""
     if rng.random() < 0.4:
         return airy_otf(k, fwhm_px)
     error = errors[1]
     if errors[0] < error:
         error = np.exp(rng.uniform(*np.log(errors)))
-    width = fwhm_px * np.clip(rng.lognormal(0.01, error), 0.82, 1.22)
-    scale = error / 0.07
-    if aberrated and rng.random() < aberrated:
-        otf = _aberrated_otf(k, width, scale * rng.uniform(0, 0.08), rng)
+    reach = np.exp(max(2 * errors[1] - 0.2, 0))
+    width = rng.lognormal(0.01, error)
+    width = fwhm_px * np.clip(width, 0.82 / reach, 1.22 * reach)
+    scale = min(error, 0.1) / 0.07
+    if other_shapes and rng.random() < other_shapes:
+        otf = _other_otf(k, width, scale * rng.uniform(0, 0.08), rng)
     else:
         otf = airy_otf(k, width)
     if rng.random() < 0.4:
@@ -309,10 +313,12 @@ def _true_otf(
     return otf
 
 
-def _aberrated_otf(
+def _other_otf(
     k: np.ndarray, fwhm_px: float, waves: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the OTF of a random wavefront of astigmatism, coma and spherical."""
+    """Return the OTF of a Gaussian as wide, or of a random wavefront."""
+    if rng.random() < 0.5:
+        return gaussian_otf(k, fwhm_px / _AIRY_OVER_GAUSSIAN)
     amounts = rng.standard_normal(len(_ABERRATIONS))
     amounts *= waves / np.linalg.norm(amounts)
     zernike = dict(zip(_ABERRATIONS, amounts.tolist(), strict=True))

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from dpskit._utils.fft import frequency_radius
-from dpskit._utils.transfer import airy_otf
+from dpskit._utils.transfer import airy_otf, gaussian_otf
 from dpskit.nn import guide_channels
 from dpskit.synth import TRAINING_KINDS, ImageBatches, TrainingBatches, draw_structure
+from dpskit.synth.pairs import _other_otf
 
 NEVER_TRAINED = {"er_network", "siemens_star", "line_pairs"}
 
@@ -77,6 +78,21 @@ def test_psf_error_decides_how_far_psfs_are_off():
 
     assert worst(0.0) < 0.03
     assert worst(0.07) > 0.1
+
+
+def test_other_shapes_are_gaussian_or_lose_the_light_of_their_wavefront():
+    """Marechal: the peak falls to exp(-(2 pi w)^2) for w waves RMS."""
+    k = frequency_radius((128, 128))
+    airy = airy_otf(k, 3.5)
+    drawn = [_other_otf(k, 3.5, 0.07, np.random.default_rng(n)) for n in range(12)]
+    gaussian = [
+        np.abs(otf - gaussian_otf(k, 3.5 / 1.06)).max() < 1e-12 for otf in drawn
+    ]
+    assert 2 < sum(gaussian) < 10
+    for otf, known in zip(drawn, gaussian, strict=True):
+        if not known:
+            peak = np.fft.irfft2(otf)[0, 0] / np.fft.irfft2(airy)[0, 0]
+            assert peak == pytest.approx(np.exp(-((2 * np.pi * 0.07) ** 2)), abs=0.02)
 
 
 @pytest.mark.parametrize("kind", sorted(TRAINING_KINDS))
