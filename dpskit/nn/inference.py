@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import torch
@@ -85,8 +86,9 @@ def predict(
         of 4, 272 px for 6) makes tiles equal to the whole image; the default
         is the measured effective field, equal to 1e-3 of the range.
     precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"
-        "auto" is float32 on the CPU and bfloat16 on CUDA (float16 where the
-        device has no bfloat16).
+        "auto" is bfloat16 on CUDA (float16 where the device has no bfloat16) and
+        float32 on the CPU, but for a `ResUDBPN` bfloat16 where the processor computes
+        with it (AVX-512 BF16, AMX): as exact to 0.01 dB in half the time.
     orientations : {1, 8}, default=1
         8 averages the outputs for the four rotations of the image and of its mirror
         image.
@@ -187,7 +189,7 @@ def _tiles(shape: tuple[int, int], core: tuple[int, int], halo: int) -> Iterator
 
 def _run(net: ResUDBPN | ResUNet, tile: np.ndarray, precision: str) -> np.ndarray:
     device = next(net.parameters()).device
-    dtype = _DTYPES[_precision(precision, device)]
+    dtype = _DTYPES[_chosen(net, device) if precision == "auto" else precision]
     tensor = torch.from_numpy(tile)[None].to(device)
     tensor = tensor.contiguous(memory_format=torch.channels_last)
     half = dtype != torch.float32
@@ -196,9 +198,21 @@ def _run(net: ResUDBPN | ResUNet, tile: np.ndarray, precision: str) -> np.ndarra
     return out[0, 0].float().cpu().numpy()
 
 
-def _precision(precision: str, device: torch.device) -> str:
-    if precision != "auto":
-        return precision
-    if device.type != "cuda":
-        return "float32"
-    return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+def _chosen(net: ResUDBPN | ResUNet, device: torch.device) -> str:
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+    half = device.type == "cpu" and isinstance(net, ResUDBPN) and native_bfloat16()
+    return "bfloat16" if half else "float32"
+
+
+@cache
+def native_bfloat16() -> bool:
+    """Return whether this processor has instructions for bfloat16.
+
+    Examples
+    --------
+    >>> native_bfloat16() in (True, False)
+    True
+    """
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in names)

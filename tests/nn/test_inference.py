@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from dpskit.exceptions import InvalidParameterError
-from dpskit.nn import NetworkConfig, ResUDBPN, predict, resolve_device
+from dpskit.nn import NetworkConfig, ResUDBPN, inference, predict, resolve_device
+from dpskit.nn.res_unet import ResUNet, ResUNetConfig
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +28,8 @@ def test_any_size_works(net, shape, rng):
 def test_tiles_with_the_full_receptive_field_equal_the_whole(net, rng):
     """Two scales, kernels of 4: a halo of 64 px holds the receptive field."""
     image = rng.random((1, 230, 190), dtype=np.float32)
-    whole = predict(net, image, tile_size=None)
-    tiled = predict(net, image, tile_size=176, halo_px=64)
+    whole = predict(net, image, tile_size=None, precision="float32")
+    tiled = predict(net, image, tile_size=176, halo_px=64, precision="float32")
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 
@@ -51,9 +52,20 @@ def test_tile_size_bounds_what_the_network_sees(net, rng):
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_is_close(net, rng, precision):
     image = rng.random((1, 64, 64), dtype=np.float32)
-    full = predict(net, image)
+    full = predict(net, image, precision="float32")
     half = predict(net, image, precision=precision)
     assert np.abs(half - full).max() < 0.05 * np.abs(full).max()
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_processors_with_bfloat16_use_it_for_deblurring(net, rng, monkeypatch, native):
+    monkeypatch.setattr(inference, "native_bfloat16", lambda: native)
+    image = rng.random((1, 32, 32), dtype=np.float32)
+    wanted = predict(net, image, precision="bfloat16" if native else "float32")
+    np.testing.assert_array_equal(predict(net, image), wanted)
+    plain = ResUNet(ResUNetConfig(in_channels=1)).eval()
+    wanted = predict(plain, image, precision="float32")
+    np.testing.assert_array_equal(predict(plain, image), wanted)
 
 
 def test_unknown_device_is_one_sentence():
@@ -70,7 +82,7 @@ def test_auto_device_exists():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cpu_and_gpu_agree(net, rng):
     image = rng.random((1, 64, 64), dtype=np.float32)
-    cpu = predict(net, image)
+    cpu = predict(net, image, precision="float32")
     gpu = predict(net.to("cuda"), image, precision="float32")
     net.to("cpu")
     np.testing.assert_allclose(gpu, cpu, atol=1e-3)
