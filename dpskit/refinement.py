@@ -177,6 +177,11 @@ def planned_steps(
     >>> planned_steps(sparse, 2.0, Noise(1.0, 0.0, 1.0), psf_error=0.05)
     10
     """
+    return _bounded(*_allowed(image, fwhm_px, noise), psf_error)
+
+
+def _allowed(image: np.ndarray, fwhm_px: float, noise: Noise) -> tuple[float, int]:
+    """Return the steps that the light allows, and the least to take."""
     signal = max(float(np.quantile(image, 0.999)), 1e-30)
     if noise.gain > 0:
         dark = noise.floor / noise.gain
@@ -187,9 +192,11 @@ def planned_steps(
     crowd = filling(image, fwhm_px) / _SPARSE
     light *= (fwhm_px / CANONICAL_FWHM_PX) ** 2
     steps = 6 * (light / 300) ** 0.7 / (1 + crowd**6) - 5
-    if steps < _LEAST and crowd < 1:
-        return _LEAST
-    return int(np.clip(min(steps, _bearable(psf_error)), 0, _MOST_STEPS))
+    return steps, _LEAST if steps < _LEAST and crowd < 1 else 0
+
+
+def _bounded(steps: float, least: int, psf_error: float) -> int:
+    return int(np.clip(min(steps, _bearable(psf_error)), least, _MOST_STEPS))
 
 
 def _bearable(psf_error: float) -> float:
@@ -267,8 +274,9 @@ def refine(
     if steps is None:
         if mismatch is None:
             mismatch = psf_mismatch(image - background, np.maximum(start, 0), fwhm_px)
-        steps = planned_steps(image, fwhm_px, noise)
-        checked = planned_steps(image, fwhm_px, noise, max(error, mismatch))
+        allowed = _allowed(image, fwhm_px, noise)
+        steps = _bounded(*allowed, psf_error=0.0)
+        checked = _bounded(*allowed, psf_error=max(error, mismatch))
         most = min(_LONGER * steps, _MOST_STEPS)
     shape = image.shape
     large = fft_shape(shape, (0, 0))
