@@ -47,7 +47,11 @@ PEERS = {
     "sparse": SparseDeconv(fwhm_px=FWHM_PX, temporal_weight=0.0),
     "Wiener": Wiener(fwhm_px=FWHM_PX),
 }
-DPS = {"DPS, told the PSF": {"fwhm_px": FWHM_PX}, "DPS, told nothing": {}}
+DPS = {
+    "DPS, told the PSF": {"fwhm_px": FWHM_PX},
+    "DPS, told the PSF, nothing removed": {"fwhm_px": FWHM_PX, "background": "none"},
+    "DPS, told nothing": {},
+}
 Row = dict[str, Any]
 
 

@@ -24,7 +24,11 @@ PAPER = {  # Barbara, Room, C.man, Lena, Peppers, Pirate
 }
 COLUMNS = ("Barbara", "Room", "C.man", "Lena", "Peppers", "Pirate")
 OURS = ("blurred", "RL", "MSSR", "sparse", "Wiener", "W-DIP", "SelfDeblur")
-DPS = ("DPS, told the PSF", "DPS, told nothing")
+DPS = (
+    "DPS, told the PSF",
+    "DPS, told the PSF, nothing removed",
+    "DPS, told nothing",
+)
 
 
 def measure(options: Options) -> dict[str, Any]:
