@@ -107,7 +107,7 @@ default="auto"
         is all taken for signal. The other methods remove what they name alone.
     refine : {"auto"} or int, default="auto"
         Richardson-Lucy steps after the network; "auto" takes as many as the
-        image's noise justifies, 0 to 2 at low light.
+        image's noise justifies, 0 or 1 at low light.
     grid : {"input", "native"}, default="input"
         "native" keeps the grid of the network (3.5 px per PSF width), whose
         ``info["pixel_scale"]`` is output pixels per input pixel.

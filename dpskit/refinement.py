@@ -22,7 +22,7 @@ from dpskit.preprocessing.psf_choice import CANONICAL_FWHM_PX
 __all__ = ["Refined", "filling", "planned_steps", "psf_mismatch", "refine"]
 
 _MOST_STEPS = 85
-_LEAST, _SPARSE = 2, 0.25
+_LEAST, _LEAST_LIGHT, _SPARSE = 1, 40, 0.25
 _CHECKED = 5
 _UNEXPLAINED, _LONGER = 1.5, 2
 _MEDIAN_OF_SQUARES = 0.4549
@@ -169,7 +169,8 @@ def planned_steps(
         (their photons, if there is no other noise) and a `filling` f, and at most
         ``5 M / 300 - 4`` with ``M = 1 / (0.68 psf_error)^2``, from 0
         to 85: near the best counts on simulated validation images. Where the light
-        allows fewer than 2 and f is below 0.25 it is 2, which keeps gaps in lines open.
+        allows none, but N is 40 or more and f below 0.25, it is 1, which gains more
+        than it loses at any width.
 
     Examples
     --------
@@ -192,7 +193,8 @@ def _allowed(image: np.ndarray, fwhm_px: float, noise: Noise) -> tuple[float, in
     crowd = filling(image, fwhm_px) / _SPARSE
     light *= (fwhm_px / CANONICAL_FWHM_PX) ** 2
     steps = 6 * (light / 300) ** 0.7 / (1 + crowd**6) - 5
-    return steps, _LEAST if steps < _LEAST and crowd < 1 else 0
+    taken = steps < _LEAST and crowd < 1 and light >= _LEAST_LIGHT
+    return steps, _LEAST if taken else 0
 
 
 def _bounded(steps: float, least: int, psf_error: float) -> int:

@@ -51,7 +51,7 @@ def sparse(photons):
 
 
 @pytest.mark.parametrize(
-    ("photons", "low", "high"), [(5, 2, 2), (300, 2, 3), (3000, 20, 35)]
+    ("photons", "low", "high"), [(5, 0, 0), (60, 1, 1), (300, 1, 2), (3000, 20, 35)]
 )
 def test_light_plans_steps(photons, low, high):
     assert low <= planned_steps(sparse(photons), 3.5, Noise(2.5, 0.0, 1.0)) <= high
