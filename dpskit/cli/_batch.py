@@ -16,6 +16,7 @@ from dpskit.exceptions import DpskitError
 __all__ = [
     "add_files",
     "add_inputs",
+    "check_free",
     "chosen",
     "decided",
     "read",
@@ -93,12 +94,17 @@ def read(job: Job, args: argparse.Namespace) -> Any:
     """Return the image of a job, unless its result is already there."""
     from dpskit.io import imread
 
-    if job.target.exists() and not args.overwrite:
-        raise FileExistsError(f"'{job.target}' exists; add --overwrite to replace it.")
+    check_free(job, args)
     image = imread(job.source)
     if getattr(args, "pixel_size_nm", None):
         image = replace(image, pixel_size_nm=args.pixel_size_nm)
     return image
+
+
+def check_free(job: Job, args: argparse.Namespace) -> None:
+    """Raise where a result is already there and is not to be replaced."""
+    if job.target.exists() and not args.overwrite:
+        raise FileExistsError(f"'{job.target}' exists; add --overwrite to replace it.")
 
 
 def write(job: Job, args: argparse.Namespace, image: Any) -> None:

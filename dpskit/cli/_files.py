@@ -12,7 +12,8 @@ __all__ = ["Job", "UsageError", "find_images", "plan"]
 IMAGES = (".tif", ".tiff", ".png")
 TIFF = (".tif", ".tiff")
 MARK = "_dps"
-RESULTS = (MARK, "_denoised", "_denoise_dps")
+ERROR = "_error"  # its standard error, beside it
+RESULTS = (MARK, f"{MARK}{ERROR}", "_denoised", "_denoise_dps")
 RECONSTRUCTED = "_sim"  # a result beside its raw frames, else images to deblur
 
 
@@ -32,9 +33,10 @@ def find_images(patterns: Iterable[str], *, results: bool = False) -> list[Path]
     """Return the files that names, patterns and folders stand for.
 
     A folder stands for the images directly in it, without results of
-    earlier runs (``_dps.tif``, ``_denoised.tif``, ``_denoise_dps.tif``, and
-    ``a_sim.tif`` beside ``a.tif``) unless `results`. Files that were named are
-    returned whether they exist or not, so that each can fail by itself.
+    earlier runs (``_dps.tif``, ``_dps_error.tif``, ``_denoised.tif``,
+    ``_denoise_dps.tif``, and ``a_sim.tif`` beside ``a.tif``) unless `results`.
+    Files that were named are returned whether they exist or not, so that each
+    can fail by itself.
 
     Raises
     ------

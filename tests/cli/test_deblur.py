@@ -107,6 +107,20 @@ def test_dry_run_writes_nothing(cell, capsys):
     assert "none.tif (missing)" in capsys.readouterr().out
 
 
+def test_uncertainty_is_written_beside_the_result(cell, stack, capsys):
+    out, error = cell.with_name("out.tif"), cell.with_name("out_error.tif")
+    options = ["--fwhm-px", 3.5, "--uncertainty"]
+    assert deblur(cell, out, *options, "--dry-run") == 0
+    assert capsys.readouterr().out == f"{cell} -> {out}\n{cell} -> {error}\n"
+    error.write_text("mine")
+    assert deblur(cell, out, *options) == 1
+    assert (error.read_text(), out.exists()) == ("mine", False)
+    assert deblur(cell, out, *options, "--overwrite", "--quiet") == 0
+    expected = DPSDeblur(fwhm_px=3.5).uncertainty(stack)
+    np.testing.assert_array_equal(imread(error).data, expected)
+    assert imread(error).pixel_size_nm == pytest.approx(65)
+
+
 def test_quiet_says_nothing(cell, capsys):
     assert deblur(cell, cell.parent / "out", "--fwhm-px", 3, "--quiet") == 0
     assert capsys.readouterr() == ("", "")

@@ -9,7 +9,9 @@ from dpskit.cli._files import Job, UsageError, find_images, plan
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in ("b.tif", "a.ome.tif", "c.PNG", "old_dps.tif", ".hidden.tif", "n.txt"):
+    mine = ["b.tif", "a.ome.tif", "c.PNG"]
+    results = ["old_dps.tif", "old_dps_error.tif"]
+    for name in [*mine, *results, ".hidden.tif", "n.txt"]:
         (tmp_path / name).touch()
     (tmp_path / "sub.tif").mkdir()
     return tmp_path
