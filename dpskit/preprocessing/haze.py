@@ -139,17 +139,18 @@ def _choose(image: np.ndarray, fwhm_px: float) -> tuple[np.ndarray, str, str]:
 
 def _constant(image: np.ndarray, fwhm_px: float, noise: Noise) -> float:
     """Return the level of dark areas, or the minimum where there are none."""
-    fine, sigma = _darkest(image, fwhm_px, noise)
-    dark = _smooth(image, fwhm_px) < fine + 2 * sigma
+    smooth = _smooth(image, fwhm_px)
+    fine, sigma = _darkest(smooth, fwhm_px, noise)
+    dark = smooth < fine + 2 * sigma
     if dark.mean() < _DARK_AREA:
         return float(image.min())
-    coarse, _ = _darkest(image, 2 * fwhm_px, noise)
+    coarse, _ = _darkest(_smooth(image, 2 * fwhm_px), 2 * fwhm_px, noise)
     return min(fine, coarse)
 
 
-def _darkest(image: np.ndarray, fwhm_px: float, noise: Noise) -> tuple[float, float]:
-    """Return the darkest level of the smoothed image, and its noise."""
-    low = float(np.quantile(_smooth(image, fwhm_px), _DARK))
+def _darkest(smooth: np.ndarray, fwhm_px: float, noise: Noise) -> tuple[float, float]:
+    """Return the darkest level of an image smoothed by a width, and its noise."""
+    low = float(np.quantile(smooth, _DARK))
     sigma = float(np.sqrt(noise.variance(low))) * _noise_left(fwhm_px)
     return low + _DARK_SIGMAS * sigma, sigma
 
