@@ -12,8 +12,6 @@ from dpskit.cli._files import UsageError
 
 __all__ = ["RECIPES", "Recipe"]
 
-_WRONG_PSF = {"psf_error": (0.01, 0.2), "other_shapes": 0.5}
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -49,16 +47,16 @@ def _deblur(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
 
     config = PRESETS[args.preset]
     drawn = {"kinds": _kinds(args.kinds)} if args.kinds else {"dense": 0.2}
-    drawn |= {"removed": True} | _WRONG_PSF
+    drawn |= {"removed": True, "psf_error": (0.01, 0.2), "other_shapes": 0.5}
     channels = config.in_channels
     return config, TrainingBatches(seed, args.batch_size, n_channels=channels, **drawn)
 
 
-def _compact(args: argparse.Namespace, seed: int, **drawn: Any) -> tuple[Any, Any]:
+def _compact(args: argparse.Namespace, seed: int, dense: float) -> tuple[Any, Any]:
     from dpskit.nn import PRESETS
     from dpskit.synth import TrainingBatches
 
-    return PRESETS["compact"], TrainingBatches(seed, args.batch_size, **drawn)
+    return PRESETS["compact"], TrainingBatches(seed, args.batch_size, dense=dense)
 
 
 def _kinds(text: str) -> tuple[tuple[str, float], ...]:
@@ -104,7 +102,7 @@ def _perceptual() -> Any:
 
 RECIPES = {
     "deblur": Recipe(_deblur, ("hybrid", "paper"), 20_000, 6, 4e-4),
-    "haze": Recipe(partial(_compact, **_WRONG_PSF), ("hybrid",), 20_000, 6, 4e-4),
+    "haze": Recipe(partial(_compact, dense=0.0), ("hybrid",), 20_000, 6, 4e-4),
     "dense": Recipe(partial(_compact, dense=1.0), ("hybrid",), 6_000, 6, 3e-4),
     "denoiser": Recipe(_denoiser, ("denoising",), 12_000, 8, 1e-3),
     "artifact": Recipe(_artifact, ("perceptual",), 2_000, 4, 1e-3, _perceptual),
