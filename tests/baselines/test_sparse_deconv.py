@@ -26,7 +26,8 @@ def _unit(name):
     return DATA[name].astype(float) / DATA[name].max()
 
 
-def _assert_like(got, expected, tolerance=2e-6):
+def _assert_like(got, expected, tolerance=5e-6):
+    """Equal but for float32, whose rounding differs from processor to processor."""
     np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance * expected.max())
 
 
