@@ -72,8 +72,8 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--uncertainty",
         action="store_true",
-        help="also write <result>_error.tif, the standard error of each pixel; takes "
-        "six to eight times as long",
+        help="also write <result>_error.tif, the standard error of each pixel of the "
+        "input; takes six to eight times as long",
     )
 
 
