@@ -69,6 +69,11 @@ class _PublishedBlur:
         return np.maximum(crop(array, (self.margin, self.margin), self.shape), 0)
 
 
+def _product(a: np.ndarray, b: np.ndarray) -> np.float64:
+    """Return the inner product; a float32 sum would depend on the processor."""
+    return np.sum(a * b, dtype=np.float64)
+
+
 def published_richardson_lucy(image: np.ndarray, psf: np.ndarray, n: int) -> np.ndarray:
     """Return the extrapolated point after n iterations as published.
 
@@ -83,7 +88,7 @@ def published_richardson_lucy(image: np.ndarray, psf: np.ndarray, n: int) -> np.
         change = np.maximum(new - y, _TINY)
         y = new
         if last is not None:
-            step = np.vdot(last, change) / (np.vdot(last, last) + 1e-10)
+            step = _product(last, change) / (_product(last, last) + 1e-10)
             step = np.clip(step, _TINY, 1).astype(new.dtype)
             y = np.maximum(new + step * (new - x), _TINY)
         x, last = new, change

@@ -26,8 +26,7 @@ def _unit(name):
     return DATA[name].astype(float) / DATA[name].max()
 
 
-def _assert_like(got, expected, tolerance=5e-6):
-    """Equal but for float32, whose rounding differs from processor to processor."""
+def _assert_like(got, expected, tolerance=2e-6):
     np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance * expected.max())
 
 
