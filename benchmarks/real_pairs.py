@@ -119,7 +119,7 @@ def judge(folder: Path, name: str, deblur: DPSDeblur) -> dict:
         variance = np.maximum(again, 1.0)
         row["chi_square"] = float(np.mean((image - again) ** 2 / variance))
     if name in PAIRS:
-        estimates = others(image, deblur, info["fwhm_px"]) | {"DPS": sharp}
+        estimates = {"DPS": sharp} | others(image, deblur, info["fwhm_px"])
         row |= compare(folder, name, image, estimates)
     row["images"] = {"raw": image, "RL 20": rl20, "DPS": sharp}
     return row
@@ -157,7 +157,7 @@ def compare(
         rl = np.array([v for k, v in found.items() if k.startswith("RL")])
         found["best RL of 8"] = rl.max(axis=0).tolist()
         mine = {k: correlate(x, truth, fwhm, alike) for k, x in estimates.items()}
-        return found | {"DPS": mine["DPS"]} | mine
+        return found | mine
 
     ceilings = {
         f"truth at {bandwidth:g} x FWHM": correlate(

@@ -46,11 +46,6 @@ PHOTONS = [n for n in LEVELS if np.isfinite(n)]
 SIGMA = FWHM_PX / np.sqrt(8 * np.log(2))
 SPOT_PX, TOLD = 5.0, (0.75, 0.8, 0.85, 0.9, 1.0, 1.1, 1.2)
 SPOT_PHOTONS = (3000, 300, 60)
-SHAPES = {  # of the distance from the centre in FWHM
-    "Airy": lambda r: airy_pattern(r),
-    "Gaussian": lambda r: 2.0 ** (-4 * r**2),
-    "confocal": lambda r: airy_pattern(0.71785 * r) ** 2,
-}
 INNER = (slice(BORDER, -BORDER),) * 2
 
 
@@ -71,6 +66,11 @@ def expose(light: np.ndarray, photons: float, rng: np.random.Generator) -> np.nd
     """Return an image of light on 5 % background, peak 1, with read noise."""
     mean = optical_image(light[None], airy(FWHM_PX)[None])
     mean = 0.95 * mean / mean.max() + 0.05
+    return record(mean, photons, rng)
+
+
+def record(mean: np.ndarray, photons: float, rng: np.random.Generator) -> np.ndarray:
+    """Return what a camera with a read noise of 1 e- makes of light of peak 1."""
     return (rng.poisson(mean * photons) + rng.normal(0, 1, mean.shape)) / photons
 
 
@@ -145,6 +145,13 @@ def airy_pattern(r: np.ndarray) -> np.ndarray:
     return (2 * j1(v) / v) ** 2
 
 
+SHAPES = {  # of the distance from the centre in FWHM
+    "Airy": airy_pattern,
+    "Gaussian": lambda r: 2.0 ** (-4 * r**2),
+    "confocal": lambda r: airy_pattern(0.71785 * r) ** 2,
+}
+
+
 def spots_of(psf: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return light of spots between the pixels through a PSF, and where they are."""
     points = np.stack(np.meshgrid(*[np.arange(16, N_SIZE - 8, 16.0)] * 2), axis=-1)
@@ -172,15 +179,13 @@ def wrong_psf(psf: str, photons: float, seed: int, weights: str) -> list[dict]:
     """Return how many spots are hollow for each width that is told."""
     rng = np.random.default_rng([seed, int(photons), 8])
     light, points = spots_of(psf, rng)
-    image = (rng.poisson(light * photons) + rng.normal(0, 1, light.shape)) / photons
+    image = record(light, photons, rng)
     rows = []
     for told in (*TOLD, None):
         fwhm_px = told and told * SPOT_PX
         results = {"dps": DPSDeblur(fwhm_px=fwhm_px, weights=weights)}
         if told:
-            results["rl20"] = RichardsonLucy(
-                fwhm_px=fwhm_px, n_iter=20, accelerate=False
-            )
+            results["rl20"] = rl20(fwhm_px)
         shares = {k: hollow(m.transform(image), points) for k, m in results.items()}
         rows.append({"psf": psf, "photons": photons, "told": told, **shares})
     return rows
@@ -191,11 +196,15 @@ def maxima(image: np.ndarray) -> np.ndarray:
     return image[(image == maximum_filter(image, 5)) & (image > 0)]
 
 
+def rl20(fwhm_px: float) -> RichardsonLucy:
+    """Return 20 plain Richardson-Lucy steps."""
+    return RichardsonLucy(fwhm_px=fwhm_px, n_iter=20, accelerate=False)
+
+
 def methods(weights: str) -> dict[str, Callable]:
     """Return what is compared."""
-    plain = RichardsonLucy(fwhm_px=FWHM_PX, n_iter=20, accelerate=False)
     return {
-        "rl20": plain.transform,
+        "rl20": rl20(FWHM_PX).transform,
         "dps": DPSDeblur(weights=weights).transform,
         "dps, PSF given": DPSDeblur(fwhm_px=FWHM_PX, weights=weights).transform,
     }

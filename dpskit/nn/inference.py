@@ -84,7 +84,8 @@ def predict(
         Overlap that is computed and thrown away on each side, rounded up to a
         multiple of the stride. The full receptive field (192 px for kernels
         of 4, 272 px for 6) makes tiles equal to the whole image; the default
-        is the measured effective field, equal to 1e-3 of the range.
+        is the measured effective field, equal to 1e-3 of the range in float32
+        (bfloat16 rounds single pixels by up to 4e-3).
     precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"
         "auto" is bfloat16 on CUDA (float16 where the device has no bfloat16) and
         float32 on the CPU, but for a `ResUDBPN` bfloat16 where the processor computes
