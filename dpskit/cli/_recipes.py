@@ -12,6 +12,8 @@ from dpskit.cli._files import UsageError
 
 __all__ = ["RECIPES", "Recipe"]
 
+_REAL_PSFS = {"psf_error": (0.01, 0.2), "other_shapes": 0.5}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -47,16 +49,16 @@ def _deblur(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
 
     config = PRESETS[args.preset]
     drawn = {"kinds": _kinds(args.kinds)} if args.kinds else {"dense": 0.2}
-    drawn |= {"removed": True, "psf_error": (0.01, 0.2), "other_shapes": 0.5}
+    drawn |= {"removed": True, "thick": 0.3, **_REAL_PSFS}
     channels = config.in_channels
     return config, TrainingBatches(seed, args.batch_size, n_channels=channels, **drawn)
 
 
-def _compact(args: argparse.Namespace, seed: int, dense: float) -> tuple[Any, Any]:
+def _compact(args: argparse.Namespace, seed: int, **drawn: Any) -> tuple[Any, Any]:
     from dpskit.nn import PRESETS
     from dpskit.synth import TrainingBatches
 
-    return PRESETS["compact"], TrainingBatches(seed, args.batch_size, dense=dense)
+    return PRESETS["compact"], TrainingBatches(seed, args.batch_size, **drawn)
 
 
 def _kinds(text: str) -> tuple[tuple[str, float], ...]:
@@ -102,7 +104,7 @@ def _perceptual() -> Any:
 
 RECIPES = {
     "deblur": Recipe(_deblur, ("hybrid", "paper"), 20_000, 6, 4e-4),
-    "haze": Recipe(partial(_compact, dense=0.0), ("hybrid",), 20_000, 6, 4e-4),
+    "haze": Recipe(partial(_compact, thick=0.4, **_REAL_PSFS), ("hybrid",), 20_000, 6, 4e-4),
     "dense": Recipe(partial(_compact, dense=1.0), ("hybrid",), 6_000, 6, 3e-4),
     "denoiser": Recipe(_denoiser, ("denoising",), 12_000, 8, 1e-3),
     "artifact": Recipe(_artifact, ("perceptual",), 2_000, 4, 1e-3, _perceptual),

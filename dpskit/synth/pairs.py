@@ -21,6 +21,7 @@ from dpskit.nn import guide_channels
 from dpskit.psf import pupil
 from dpskit.synth import structures
 from dpskit.synth.dense import dense_picture
+from dpskit.synth.thick import thick_sample
 
 __all__ = ["TRAINING_KINDS", "ImageBatches", "TrainingBatches", "draw_structure"]
 
@@ -44,6 +45,7 @@ _ABERRATIONS = (
     "spherical",
 )
 _AIRY_OVER_GAUSSIAN = 1.06  # FWHM of the Airy pattern nearest to a Gaussian
+_AIRY_OVER_SQUARE = 1.393  # FWHM of an Airy pattern over that of its square
 _DENSITY = {
     "filaments": 0.8,
     "microtubules": 0.25,
@@ -122,8 +124,12 @@ class TrainingBatches:
         ten pictures, where the PSF is also broadened and has tails in proportion.
     other_shapes : float, default=0
         Share of these six whose PSF is no Airy pattern: half have a wavefront that is
-        wrong by up to 0.08 waves RMS at an error of 0.07, in proportion, half are
-        Gaussian, as confocal and STED microscopes have.
+        wrong by up to 0.08 waves RMS at an error of 0.07, in proportion, a quarter
+        are Gaussian and a quarter squared Airy patterns, as STED and confocal
+        microscopes have.
+    thick : float, default=0
+        Share of pictures of thick samples, of which a slab is in focus
+        (`dpskit.synth.thick`).
     removed : bool, default=False
         Whether half of the pictures have no background, and that of the others was
         estimated, with an error of 1 to 15 %, and subtracted.
@@ -146,6 +152,7 @@ class TrainingBatches:
     dense: float = 0.0
     psf_error: tuple[float, float] = (0.07, 0.07)
     other_shapes: float = 0.0
+    thick: float = 0.0
     removed: bool = False
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:
@@ -164,9 +171,11 @@ class TrainingBatches:
         size = self.patch + 2 * self.margin
         k = frequency_radius((size, size))
         dense = rng.random() < self.dense
+        if not dense and self.thick and rng.random() < self.thick:
+            return self._thick_picture(k, rng)
         truth = dense_picture(size, rng) if dense else self._truth(size, rng)
         spectrum = fft.rfft2(truth)
-        otf = _true_otf(k, self.fwhm_px, rng, self.psf_error, self.other_shapes)
+        otf = self._otf(k, rng)
         clean = _back(spectrum * otf, size)
         peak = max(clean.max(), 1e-12)
         truth, clean, spectrum = truth / peak, clean / peak, spectrum / peak
@@ -177,11 +186,29 @@ class TrainingBatches:
         if self.removed:
             background = background * (rng.random() < 0.5)
             image = _expose(clean + background, rng)
-            found = _misjudged(background, k, rng)
+            found = _misjudged(background, k, rng, 0.15)
             return image - found, truth, clean, background - found
         image = _expose(clean + background, rng)
         taken = background.min() * rng.choice([0, rng.uniform(0.6, 1)])
         return image - taken, truth, clean, background - taken
+
+    def _thick_picture(
+        self, k: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, ...]:
+        """Return a picture of a thick sample; as haze only smooth light is found."""
+        parts = thick_sample(
+            partial(self._truth, len(k)), self._otf(k, rng), self.fwhm_px, rng
+        )
+        truth, clean, background = (part / max(parts[1].max(), 1e-12) for part in parts)
+        image = _expose(clean + background, rng)
+        if self.removed:
+            smooth = fft.rfft2(background) * gaussian_otf(k, 2 * self.fwhm_px)
+            found = _misjudged(_back(smooth, len(k)), k, rng, 0.4)
+            return image - found, truth, clean, background - found
+        return image, truth, clean, background
+
+    def _otf(self, k: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return _true_otf(k, self.fwhm_px, rng, self.psf_error, self.other_shapes)
 
     def _truth(self, size: int, rng: np.random.Generator) -> np.ndarray:
         names, shares = zip(*self.kinds, strict=True)
@@ -275,13 +302,13 @@ def _above_ground(*pictures: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def _misjudged(
-    background: np.ndarray, k: np.ndarray, rng: np.random.Generator
+    background: np.ndarray, k: np.ndarray, rng: np.random.Generator, most: float
 ) -> np.ndarray:
     """Return a background as it may be estimated: a little off, and unevenly so."""
     field = fft.rfft2(rng.standard_normal(background.shape))
     field = fft.irfft2(field * gaussian_otf(k, rng.uniform(10, 30)), background.shape)
     field = rng.standard_normal() + field / field.std()
-    return background * (1 + np.exp(rng.uniform(np.log(0.01), np.log(0.15))) * field)
+    return background * (1 + np.exp(rng.uniform(np.log(0.01), np.log(most))) * field)
 
 
 def _true_otf(
@@ -316,8 +343,10 @@ def _true_otf(
 def _other_otf(
     k: np.ndarray, fwhm_px: float, waves: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the OTF of a Gaussian as wide, or of a random wavefront."""
-    if rng.random() < 0.5:
+    """Return the OTF of a Gaussian or confocal PSF as wide, or of a wrong wavefront."""
+    if rng.random() < 0.25:
+        return _confocal_otf(k, fwhm_px)
+    if rng.random() < 1 / 3:
         return gaussian_otf(k, fwhm_px / _AIRY_OVER_GAUSSIAN)
     amounts = rng.standard_normal(len(_ABERRATIONS))
     amounts *= waves / np.linalg.norm(amounts)
@@ -325,6 +354,14 @@ def _other_otf(
     size = k.shape[0]
     wide = pupil(fwhm_px, zernike=zernike, size=2 * size - 1)
     return transfer_function(wide, (size, size))
+
+
+def _confocal_otf(k: np.ndarray, fwhm_px: float) -> np.ndarray:
+    """Return the OTF of a squared Airy pattern."""
+    size = k.shape[0]
+    psf = fft.irfft2(airy_otf(k, _AIRY_OVER_SQUARE * fwhm_px), (size, size))
+    otf = fft.rfft2(psf**2).real
+    return otf / otf[0, 0]
 
 
 def _expose(light: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -6,8 +6,9 @@ import pytest
 from dpskit._utils.fft import frequency_radius
 from dpskit._utils.transfer import airy_otf, gaussian_otf
 from dpskit.nn import guide_channels
+from dpskit.psf import fwhm
 from dpskit.synth import TRAINING_KINDS, ImageBatches, TrainingBatches, draw_structure
-from dpskit.synth.pairs import _other_otf
+from dpskit.synth.pairs import _confocal_otf, _other_otf
 
 NEVER_TRAINED = {"er_network", "siemens_star", "line_pairs"}
 
@@ -80,19 +81,34 @@ def test_psf_error_decides_how_far_psfs_are_off():
     assert worst(0.07) > 0.1
 
 
-def test_other_shapes_are_gaussian_or_lose_the_light_of_their_wavefront():
+def test_other_shapes_are_known_or_lose_the_light_of_their_wavefront():
     """Marechal: the peak falls to exp(-(2 pi w)^2) for w waves RMS."""
     k = frequency_radius((128, 128))
     airy = airy_otf(k, 3.5)
-    drawn = [_other_otf(k, 3.5, 0.07, np.random.default_rng(n)) for n in range(12)]
-    gaussian = [
-        np.abs(otf - gaussian_otf(k, 3.5 / 1.06)).max() < 1e-12 for otf in drawn
-    ]
-    assert 2 < sum(gaussian) < 10
-    for otf, known in zip(drawn, gaussian, strict=True):
-        if not known:
-            peak = np.fft.irfft2(otf)[0, 0] / np.fft.irfft2(airy)[0, 0]
-            assert peak == pytest.approx(np.exp(-((2 * np.pi * 0.07) ** 2)), abs=0.02)
+    drawn = [_other_otf(k, 3.5, 0.07, np.random.default_rng(n)) for n in range(60)]
+    known = [gaussian_otf(k, 3.5 / 1.06), _confocal_otf(k, 3.5)]
+    same = np.array([[np.abs(a - b).max() < 1e-12 for b in known] for a in drawn])
+    assert np.all(same.sum(0) > 5) and same.sum() < 45
+    for otf in np.array(drawn)[~same.any(1)]:
+        peak = np.fft.irfft2(otf)[0, 0] / np.fft.irfft2(airy)[0, 0]
+        assert peak == pytest.approx(np.exp(-((2 * np.pi * 0.07) ** 2)), abs=0.02)
+
+
+def test_confocal_psf_has_the_width_asked_for():
+    otf = _confocal_otf(frequency_radius((128, 128)), 6.0)
+    psf = np.fft.fftshift(np.fft.irfft2(otf, (128, 128)))[1:, 1:]
+    assert fwhm(psf) == pytest.approx((6.0, 6.0), rel=0.01)
+
+
+def test_thick_samples_lose_their_smooth_haze_alone_where_it_is_removed():
+    """What is left of it is fainter, and finer than the haze was."""
+    drawn = {"seed": 6, "batch_size": 12, "patch": 64, "thick": 1.0}
+    present, removed = (TrainingBatches(**drawn, removed=r)(0) for r in (False, True))
+    for batch in (present, removed):
+        rest = batch["inputs"][:, 0] - batch["clean"] - batch["background"]
+        assert np.median(np.abs(rest.mean((1, 2)))) < 0.01
+    full, left = present["background"].mean(), np.abs(removed["background"]).mean()
+    assert 0 < left < 0.5 * full
 
 
 @pytest.mark.parametrize("kind", sorted(TRAINING_KINDS))
