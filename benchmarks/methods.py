@@ -1,6 +1,6 @@
 """Every method on simulated images: authors' defaults and an oracle's choice.
 
-    python -m benchmarks.methods [--quick] [--refresh METHOD ...] [--out FOLDER]
+    python -m benchmarks.methods [--quick] [--render] [--out FOLDER]
 
 Scenes, images and score are those of ``benchmarks.quality``: canonical Airy
 PSF (FWHM 3.5 px), one image per kind and photon level, PSNR in dB after
@@ -8,10 +8,11 @@ least-squares scaling, with truth and estimate blurred by 0.25, 0.4, 0.6 and
 0.8 times the PSF's width. The scaling is what methods that keep no flux need
 (MSSR, published SparseDeconv). Classical methods are told the PSF. "default"
 runs a method as its authors ship it; "oracle" takes, for each image and each
-bandwidth, the best of a grid of parameters by looking at the truth. "dps" is
-told nothing; "dps, PSF given" knows what the others know; neither has an
-oracle. Results are kept in a folder that git ignores; ``--refresh dps``
-computes the columns of DPS again and nothing else.
+bandwidth, the best of a grid of parameters by looking at the truth. "DPS" is
+told nothing; "DPS, PSF given" knows what the others know; neither has an
+oracle, and both are read from what ``benchmarks.quality`` stored of the same
+images. Results are kept in a folder that git ignores; ``--render`` makes the page
+again from ``methods.json``.
 """
 
 from __future__ import annotations
@@ -41,7 +42,6 @@ from benchmarks.quality import (
     scene,
     score,
 )
-from dpskit import DPSDeblur
 from dpskit.baselines import mssr, richardson_lucy_path, sparse_deconv, wiener
 from dpskit.psf import airy, gaussian
 from dpskit.synth import TRAINING_KINDS
@@ -150,16 +150,6 @@ def mean_shift(
         yield options, fine.reshape(shape).mean(axis=(1, 3))
 
 
-def dps(image: np.ndarray) -> Iterator[Candidate]:
-    """Yield DPS as it comes."""
-    yield {}, DPSDeblur().transform(image)
-
-
-def dps_given(image: np.ndarray) -> Iterator[Candidate]:
-    """Yield DPS with the PSF's width."""
-    yield {}, DPSDeblur(fwhm_px=FWHM_PX).transform(image)
-
-
 METHODS: dict[str, Callable[[np.ndarray], Iterator[Candidate]]] = {
     "raw": raw,
     "rl": rl,
@@ -167,22 +157,20 @@ METHODS: dict[str, Callable[[np.ndarray], Iterator[Candidate]]] = {
     "sparse published": lambda image: sparse(image, "published"),
     "sparse consistent": lambda image: sparse(image, "consistent"),
     "mssr": mean_shift,
-    "dps": dps,
-    "dps, PSF given": dps_given,
 }
-WITHOUT_ORACLE = ("raw", "dps", "dps, PSF given")
+DPS = ("DPS", "DPS, PSF given")
 GRIDS = repr((SPARSE_GRID, RL_STEPS, PUBLISHED_STEPS, MSSR_WIDTHS))
 
 
-def measure(method: str, kind: str, photons: float, refresh: bool) -> dict:
+def measure(method: str, kind: str, photons: float) -> dict:
     """Return a method's candidates on one image with their scores."""
     grid = hashlib.sha256((GRIDS + inspect.getsource(sparse)).encode()).hexdigest()[:8]
     name = f"{method}-{kind}-{photons:g}-{TEST_SEED}-{grid}.json".replace(", ", "-")
     path = CACHE / name.replace(" ", "-")
-    if path.exists() and not refresh:
+    if path.exists():
         return json.loads(path.read_text())
     image, truth = acquire(scene(kind, TEST_SEED), photons, TEST_SEED)
-    image = image if method in WITHOUT_ORACLE else image.astype(np.float32)
+    image = image if method == "raw" else image.astype(np.float32)
     start = time.perf_counter()
     candidates = [
         {"params": params, "psnr": [score(truth, x, b) for b in BANDWIDTHS]}
@@ -208,7 +196,7 @@ def summarise(cell: dict) -> list[dict]:
     rows = []
     for i, bandwidth in enumerate(BANDWIDTHS):
         picks = {"default": 0, "oracle": int(np.argmax(scores[:, i]))}
-        if cell["method"] in WITHOUT_ORACLE:
+        if cell["method"] == "raw":
             picks = {"": 0}
         rows += [
             {
@@ -221,6 +209,26 @@ def summarise(cell: dict) -> list[dict]:
             for choice, index in picks.items()
         ]
     return rows
+
+
+def of_dps(rows: list[dict]) -> list[dict]:
+    """Return what the benchmark of quality measured on the same images."""
+    stored = json.loads((DOCS / "quality.json").read_text())
+    seen = {(r["kind"], r["photons"]) for r in rows}
+    found = []
+    for values in stored["rows"]:
+        row = dict(zip(stored["columns"], values, strict=True))
+        where = row["factor"], row["seed"], row["method"] in DPS
+        if (
+            where == ("centre", TEST_SEED, True)
+            and (row["kind"], row["photons"]) in seen
+        ):
+            same = {key: row[key] for key in ("method", "kind", "photons")}
+            found += [
+                {**same, "choice": "", "bandwidth": b, "psnr": p, "params": {}}
+                for b, p in zip(stored["bandwidths"], row["psnr"], strict=True)
+            ]
+    return found
 
 
 def chosen(cells: list[dict], method: str, photons: float | None, **wanted) -> float:
@@ -405,7 +413,7 @@ def _middle(params: list[dict], name: str) -> str:
     return str(max(set(values), key=values.count))
 
 
-def changes_table(cells: list[dict]) -> list[str]:
+def changes(cells: list[dict]) -> list[list[str]]:
     """Return what one changed parameter does to a default, mean of all kinds."""
     levels = list(dict.fromkeys(c["photons"] for c in cells))
     lines = [
@@ -415,21 +423,19 @@ def changes_table(cells: list[dict]) -> list[str]:
         for method in methods
     ]
     raws = [f"{chosen(cells, 'raw', level):.2f}" for level in levels]
-    head = ["method", "parameters", *map(_level, levels)]
-    return _table(head, [["raw", "", *raws], *sorted(lines, key=lambda v: v[0])])
+    return [["raw", "", *raws], *sorted(lines, key=lambda v: v[0])]
 
 
-def render(cells: list[dict], command: str) -> str:
+def render(found: dict, command: str) -> str:
     """Return the page in Markdown."""
-    rows = [row for cell in cells for row in summarise(cell)]
-    seconds = sum(c["seconds"] for c in cells)
     notes = DOCS / "methods_notes.txt"
+    rows = found["rows"] + of_dps(found["rows"])
+    levels = dict.fromkeys(_level(r["photons"]) for r in rows)
     return "\n".join(
         [
             "# Every method on simulated images",
             "",
-            f"Made by `{command}`; {len(cells)} results of {seconds / 60:.0f} minutes "
-            "in all.",
+            f"Made by `{command}` in {found['seconds'] / 60:.0f} minutes.",
             "",
             __doc__.split("\n\n", 2)[2].strip(),
             "",
@@ -438,39 +444,49 @@ def render(cells: list[dict], command: str) -> str:
             "",
             *score_tables(rows, 0.6),
             *kinds_table(rows),
-            *choices_table(rows),
+            *choices_table(found["rows"]),
             "### One parameter of a default changed at a time",
             "",
             "Mean PSNR in dB of all kinds at 0.6 x FWHM, by peak photons.",
             "",
-            *changes_table(cells),
+            *_table(["method", "parameters", *levels], found["changes"]),
             *([notes.read_text()] if notes.exists() else []),
         ]
     )
+
+
+def measured(quick: bool) -> dict:
+    """Return seconds, rows and changed defaults of all methods."""
+    kinds, levels = [*TRAINING_KINDS, *NEVER_TRAINED], LEVELS
+    if quick:
+        kinds, levels = ["microtubules", "er_network"], (3000, 60)
+    cells = []
+    for kind, photons in product(kinds, levels):
+        cells += [measure(method, kind, photons) for method in METHODS]
+        print(kind, photons, flush=True)
+    return {
+        "seconds": round(sum(c["seconds"] for c in cells)),
+        "rows": [row for cell in cells for row in summarise(cell)],
+        "changes": changes(cells),
+    }
 
 
 def main() -> None:
     """Run what is not stored and write ``methods.md`` and ``methods.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few kinds and levels")
-    parser.add_argument("--refresh", nargs="*", default=[], help="methods to run again")
+    parser.add_argument("--render", action="store_true", help="write the page again")
     parser.add_argument("--out", type=Path, default=DOCS)
     options = parser.parse_args()
-    kinds, levels = [*TRAINING_KINDS, *NEVER_TRAINED], LEVELS
-    if options.quick:
-        kinds, levels = ["microtubules", "er_network"], (3000, 60)
-    warnings.simplefilter("ignore")
-    cells = []
-    for kind, photons in product(kinds, levels):
-        for method in METHODS:
-            refresh = method.split(",")[0] in options.refresh
-            cells.append(measure(method, kind, photons, refresh))
-        print(kind, photons, flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
+    table = options.out / "methods.json"
+    warnings.simplefilter("ignore")
+    if not options.render:
+        found = measured(options.quick)
+        table.write_text(json.dumps(found, separators=(",", ":")))
     command = "python -m benchmarks.methods" + (" --quick" if options.quick else "")
-    (options.out / "methods.md").write_text(render(cells, command))
-    rows = [row for cell in cells for row in summarise(cell)]
-    (options.out / "methods.json").write_text(json.dumps(rows, separators=(",", ":")))
+    page = render(json.loads(table.read_text()), command)
+    (options.out / "methods.md").write_text(page)
 
 
 if __name__ == "__main__":
