@@ -22,7 +22,7 @@ from dpskit.preprocessing import (
     fourier_resample,
     resample_back,
 )
-from dpskit.preprocessing.dense import ground_is_signal, is_dense, stands_apart
+from dpskit.preprocessing.dense import ground_is_signal, stands_apart
 from dpskit.preprocessing.noise import Noise, estimate_noise
 from dpskit.preprocessing.psf_choice import (
     CANONICAL_FWHM_PX,
@@ -50,7 +50,6 @@ class _Prepared:
     fwhm_px: float
     image: np.ndarray
     pedestal: np.ndarray
-    dense: bool
 
     @property
     def photons(self) -> float:
@@ -379,11 +378,9 @@ default="auto"
 
         scale = float(np.abs(frame).max()) or 1.0
         unit = (frame / scale).astype(np.float32)
-        if not judge._prepared(unit, width.fwhm_px).dense:
-            better = agreeing_width(unit, _narrower(width, _BIAS), explain)
-            if 2 * sum(dense) <= len(dense):
-                return better
-        return _narrower(width, _DENSE_BIAS)
+        better = agreeing_width(unit, _narrower(width, _BIAS), explain)
+        mostly = 2 * sum(dense) > len(dense)
+        return _narrower(width, _DENSE_BIAS) if mostly else better
 
     def _prepared(self, unit: np.ndarray, fwhm_px: float) -> _Prepared:
         """Return an image on the network's grid and what there is to know about it."""
@@ -391,7 +388,7 @@ default="auto"
         pedestal = self._pedestal(unit, fwhm_px)
         light = unit - pedestal
         image = fourier_resample(light, fwhm / fwhm_px)
-        return _Prepared(light, fwhm_px, image, pedestal, is_dense(image, fwhm))
+        return _Prepared(light, fwhm_px, image, pedestal)
 
     def _pedestal(self, image: np.ndarray, fwhm_px: float) -> np.ndarray:
         method = self.background
@@ -404,10 +401,10 @@ default="auto"
     def _deblurred(self, given: _Prepared) -> _Deblurred:
         from dpskit.nn import guide_channels
 
-        light, dense = given.image, given.dense
+        light, dense = given.image, False
         haze = np.zeros_like(light)
         channels = guide_channels(light, CANONICAL_FWHM_PX)
-        if self.background == "auto" and not dense:
+        if self.background == "auto":
             haze, dense = self._haze(given, channels)
             if np.any(haze):
                 light = light - haze
@@ -427,9 +424,7 @@ default="auto"
         if photons > 0:
             least += _HAZE_PHOTONS / photons
         faint = haze.sum() <= least * np.abs(image).sum()
-        signal = (ground > 0 or not faint) and ground_is_signal(
-            image + ground, haze, sharp, fwhm, photons
-        )
+        signal = ground_is_signal(image + ground, haze, sharp, fwhm, photons)
         if faint or signal or stands_apart(haze, sharp, fwhm):
             haze = np.zeros_like(haze)
         return haze, signal

@@ -22,6 +22,7 @@ TEST_SEED, VALIDATION_SEED = 90_000, 50_000
 ORACLE_STEPS = np.unique(np.geomspace(5, 1500, 25).astype(int))
 DOCS = Path(__file__).parents[2] / "docs"
 HAZE_Z_NM = (-1200.0, -600.0, 600.0, 1200.0)
+THICK_Z_NM = tuple(float(z) for z in range(-1600, 1601, 200) if abs(z) > 200)
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ class Condition:
     pedestal : float, default=0.0
         Uniform light over the in-focus peak.
     haze : float, default=0.0
-        Light from structures 600 and 1,200 nm above and below the focus,
-        over the light in focus.
+        Light from structures out of focus over the light in focus.
+    haze_z_nm : tuple of float
+        Their heights; by default 600 and 1,200 nm above and below the focus.
     spherical : float, default=0.0
         Spherical aberration in waves RMS.
     read_noise : float, default=1.0
@@ -57,6 +59,7 @@ class Condition:
     told: float = 1.0
     pedestal: float = 0.0
     haze: float = 0.0
+    haze_z_nm: tuple[float, ...] = HAZE_Z_NM
     spherical: float = 0.0
     read_noise: float = 1.0
     gain_spread: float = 0.0
@@ -83,6 +86,12 @@ CONDITIONS = (
     Condition("background", "uniform, 0.5 of the peak", pedestal=0.5),
     Condition("background", "haze, 0.5 of the light in focus", haze=0.5),
     Condition("background", "haze, 2 times the light in focus", haze=2.0),
+    Condition(
+        "background",
+        "thick sample, 4 times the light in focus",
+        haze=4.0,
+        haze_z_nm=THICK_Z_NM,
+    ),
     *(
         Condition("width told", f"{100 * error:+.0f} %", told=1 + error)
         for error in (-0.2, -0.1, 0.1, 0.2)
@@ -146,9 +155,9 @@ def background_light(
         return light
     focus = optical_image(truth[None], condition.psf[None])[cut, cut]
     rng = np.random.default_rng([seed, sum(map(ord, kind)), 1])
-    planes = np.stack([_structure(kind, rng, condition) for _ in HAZE_Z_NM])
+    planes = np.stack([_structure(kind, rng, condition) for _ in condition.haze_z_nm])
     optics = Optics(na=1.4, wavelength_nm=525, pixel_size_nm=191.25 / condition.fwhm_px)
-    haze = optical_image(planes, pupil(optics, HAZE_Z_NM))[cut, cut]
+    haze = optical_image(planes, pupil(optics, condition.haze_z_nm))[cut, cut]
     share = condition.haze * focus.mean() / focus.max() / haze.mean()
     return light + share * haze
 

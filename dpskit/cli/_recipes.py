@@ -104,7 +104,13 @@ def _perceptual() -> Any:
 
 RECIPES = {
     "deblur": Recipe(_deblur, ("hybrid", "paper"), 20_000, 6, 4e-4),
-    "haze": Recipe(partial(_compact, thick=0.4, **_REAL_PSFS), ("hybrid",), 20_000, 6, 4e-4),
+    "haze": Recipe(
+        partial(_compact, thick=0.4, wide=0.2, **_REAL_PSFS),
+        ("hybrid",),
+        20_000,
+        6,
+        4e-4,
+    ),
     "dense": Recipe(partial(_compact, dense=1.0), ("hybrid",), 6_000, 6, 3e-4),
     "denoiser": Recipe(_denoiser, ("denoising",), 12_000, 8, 1e-3),
     "artifact": Recipe(_artifact, ("perceptual",), 2_000, 4, 1e-3, _perceptual),

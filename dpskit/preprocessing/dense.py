@@ -21,7 +21,6 @@ from dpskit._utils.transfer import cosine_radius, gaussian_otf
 __all__ = [
     "ground_is_signal",
     "ground_statistics",
-    "is_dense",
     "picture_statistics",
     "stands_apart",
 ]
@@ -29,38 +28,8 @@ __all__ = [
 _ENOUGH_PX = 512
 _DARK = 0.4
 _EMPTY, _APART = 0.3, 1.3
-_EVEN = ((0.0, 0.5), (0.35, 0.8), (0.5, np.inf))
 _PROBABLE = 0.85
 _FURTHEST = 4.0
-
-
-def is_dense(image: np.ndarray, fwhm_px: float) -> bool:
-    """Tell whether light is nearly everywhere, so that none of it is background.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width)
-        Any unit.
-    fwhm_px : float
-        Width of the PSF in pixels.
-
-    Returns
-    -------
-    bool
-        Whether fine detail has a skewness below 0.5 (0.87 and more in 98 of 100
-        simulated fluorescence images), below 0.8 where the mean is high beside
-        the brightest parts, or any where it is above half of them.
-
-    Examples
-    --------
-    >>> spots = np.full((64, 64), 100.0); spots[8::16, 8::16] = 4000.0
-    >>> is_dense(spots, 3.5), is_dense(np.random.default_rng(0).random((64, 64)), 3.5)
-    (False, True)
-    """
-    narrow, broad = _smoothed(image, fwhm_px, (1, 3))
-    low, high = np.quantile(narrow, [0.005, 0.995])
-    fill, skewness = _share(narrow.mean() - low, high - low), _moment(narrow - broad, 3)
-    return any(fill > least and skewness < most for least, most in _EVEN)
 
 
 def ground_is_signal(
@@ -70,7 +39,7 @@ def ground_is_signal(
     fwhm_px: float,
     photons: float,
 ) -> bool:
-    """Tell whether what is taken for background is rather signal.
+    """Tell whether light is nearly everywhere, so that none of it is background.
 
     Parameters
     ----------

@@ -130,6 +130,8 @@ class TrainingBatches:
     thick : float, default=0
         Share of pictures of thick samples, of which a slab is in focus
         (`dpskit.synth.thick`).
+    wide : float, default=0
+        Share of structures that are 3 to 16 px wide, sharp edges included.
     removed : bool, default=False
         Whether half of the pictures have no background, and that of the others was
         estimated, with an error of 1 to 15 %, and subtracted.
@@ -153,6 +155,7 @@ class TrainingBatches:
     psf_error: tuple[float, float] = (0.07, 0.07)
     other_shapes: float = 0.0
     thick: float = 0.0
+    wide: float = 0.0
     removed: bool = False
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:
@@ -219,6 +222,8 @@ class TrainingBatches:
             rng.uniform(0.3, 1) * draw_structure(kind, size, pixel, rng)
             for kind in rng.choice(names, n, p=shares)
         ]
+        if self.wide and rng.random() < self.wide:
+            parts[0] = _widened(parts[0], rng)
         truth = np.sum(parts, axis=0)
         truth = np.rot90(truth, rng.integers(4))
         seen = slice(self.margin, size - self.margin)
@@ -287,6 +292,17 @@ class ImageBatches:
         piece = image[:, y : y + self.patch, x : x + self.patch]
         piece = np.rot90(piece, rng.integers(4), axes=(1, 2))
         return piece[:, ::-1] if rng.random() < 0.5 else piece
+
+
+def _widened(structure: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a structure with discs for points, as bright as it was."""
+    size = len(structure)
+    y, x = np.indices(structure.shape) - size // 2
+    radius = np.exp(rng.uniform(np.log(1.5), np.log(8)))
+    disc = np.clip(radius + 0.5 - np.hypot(y, x), 0, 1)
+    passed = transfer_function(disc, structure.shape)
+    wide = _back(fft.rfft2(structure) * passed, size)
+    return wide * (structure.max() / max(wide.max(), 1e-12))
 
 
 def _back(spectrum: np.ndarray, size: int) -> np.ndarray:

@@ -9,7 +9,6 @@ from dpskit import DPSDeblur
 from dpskit.preprocessing.dense import (
     _model,
     ground_statistics,
-    is_dense,
     picture_statistics,
 )
 from dpskit.psf import airy
@@ -87,7 +86,6 @@ def test_model_fits_the_statistics():
 @pytest.mark.parametrize("pedestal", [0.0, 0.5])
 def test_structures_stand_on_a_ground_that_is_removed(kind, pedestal):
     image = structure(kind, 5, pedestal)
-    assert not is_dense(image, FWHM)
     deblur = DPSDeblur(fwhm_px=FWHM)
     _, info = deblur.transform(image, return_info=True)
     assert not info["dense"]
