@@ -28,7 +28,7 @@ __all__ = [
 _ENOUGH_PX = 512
 _DARK = 0.4
 _EMPTY, _APART = 0.3, 1.3
-_PROBABLE = 0.85
+_PROBABLE = 0.6
 _FURTHEST = 4.0
 
 
