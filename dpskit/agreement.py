@@ -119,7 +119,7 @@ def agreeing_width(image: np.ndarray, width: Width, explain: Explain) -> Width:
 
 def _expected(correlation: float) -> tuple[float, float]:
     """Return mean and standard deviation of the drift at the right width."""
-    return 0.9 * (1 - correlation), 0.04 + 0.5 * (1 - correlation)
+    return 0.6 * (1 - correlation) - 0.01, 0.045 + 0.5 * (1 - correlation)
 
 
 def _busiest(image: np.ndarray, size: int) -> np.ndarray:
