@@ -195,7 +195,7 @@ def statistics(image: np.ndarray) -> dict[str, float]:
         try:
             DPSDeblur(fwhm_px=FWHM_PX).transform(image)
         except _Asked as question:
-            return ground_statistics(*question.args)
+            return ground_statistics(*question.args[:5])
     raise AssertionError("DPSDeblur always asks.")
 
 
@@ -294,7 +294,7 @@ simulated pictures: eight kinds of structure with pedestals of up to three times
 peak, haze and uneven illumination, and thick samples of them, against random fields,
 patchwork, dead leaves, and wide shapes with sharp edges; peak photons log-uniform from
 8 to 10,000, and 5 % without noise. No photograph was used. Light is taken for signal
-at a probability above 0.6.
+at a probability above 0.6, and above 0.95 where there is next to nothing to remove.
 
 How often it is right on pictures of other seeds, and on crops of nine photographs.
 What is taken for signal wrongly keeps its background; signal that is taken for

@@ -37,6 +37,7 @@ from dpskit.synth.pairs import ImageBatches
 __all__ = ["DPSDeblur"]
 
 _HAZE, _HAZE_PHOTONS = 0.04, 1.0
+_PROBABLE, _SURE = 0.6, 0.95
 _ROLL_OFF = 0.25
 _BIAS, _DENSE_BIAS = 0.2, 0.75
 _RESTORED = 2.0
@@ -424,7 +425,8 @@ default="auto"
         if photons > 0:
             least += _HAZE_PHOTONS / photons
         faint = haze.sum() <= least * np.abs(image).sum()
-        signal = ground_is_signal(image + ground, haze, sharp, fwhm, photons)
+        sure = _PROBABLE if ground > 0 or not faint else _SURE
+        signal = ground_is_signal(image + ground, haze, sharp, fwhm, photons, sure)
         if faint or signal or stands_apart(haze, sharp, fwhm):
             haze = np.zeros_like(haze)
         return haze, signal

@@ -28,7 +28,6 @@ __all__ = [
 _ENOUGH_PX = 512
 _DARK = 0.4
 _EMPTY, _APART = 0.3, 1.3
-_PROBABLE = 0.6
 _FURTHEST = 4.0
 
 
@@ -38,6 +37,7 @@ def ground_is_signal(
     sharp: np.ndarray,
     fwhm_px: float,
     photons: float,
+    probability: float = 0.6,
 ) -> bool:
     """Tell whether light is nearly everywhere, so that none of it is background.
 
@@ -53,13 +53,15 @@ def ground_is_signal(
         Width of the PSF in pixels.
     photons : float
         Of the brightest pixels; NaN where not known.
+    probability : float, default=0.6
+        That signal must have at least.
 
     Returns
     -------
     bool
         Whether a quadratic logistic model of `ground_statistics`, which ``python
         -m benchmarks.calibrate_dense`` fitted to simulated pictures, gives signal
-        a probability above 0.85.
+        a higher probability.
 
     Examples
     --------
@@ -73,7 +75,7 @@ def ground_is_signal(
     x = (np.array(list(found.values())) - model["mean"]) / model["std"]
     x = np.clip(x, -_FURTHEST, _FURTHEST)
     logit = model["constant"] + model["linear"] @ x + x @ model["quadratic"] @ x
-    return bool(logit > np.log(_PROBABLE / (1 - _PROBABLE)))
+    return bool(logit > np.log(probability / (1 - probability)))
 
 
 def stands_apart(haze: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> bool:

@@ -136,4 +136,5 @@ def _uneven(size: int, rng: np.random.Generator) -> np.ndarray:
     field = fft.rfft2(rng.standard_normal((size, size)))
     smooth = gaussian_otf(frequency_radius((size, size)), rng.uniform(30, 90))
     field = fft.irfft2(field * smooth, (size, size))
+    field -= field.mean()
     return np.exp(rng.uniform(0.3, 1.2) * field / max(field.std(), 1e-12))
