@@ -22,6 +22,9 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from benchmarks.quality import BANDWIDTHS
+from benchmarks.quality.report import table
+from benchmarks.quality.scenes import blurred
 from dpskit import DPSDeblur
 from dpskit.baselines import richardson_lucy_path
 from dpskit.metrics import pearson
@@ -37,10 +40,10 @@ KINDS = (
     "mitochondria",
     "er_network",
 )
-LEVELS, BANDWIDTHS, SEED, N = (3000, 300, 60), (0.25, 0.4, 0.6, 0.8), 640_000, 3
+LEVELS, SEED, N = (3000, 300, 60), 640_000, 3
 OPTICS = Optics(na=1.4, wavelength_nm=525, pixel_size_nm=60.0)
 Z_NM, IN_FOCUS_NM = np.arange(-1600.0, 1601.0, 200.0), 200.0
-SIZE, MARGIN, BORDER = 192, 24, 8
+SIZE, MARGIN = 192, 24
 WIDTHS, STEPS = (1.0, 1.3), [5, 10, 20, 40]
 PAGE = Path(__file__).parent.parent / "docs/thick.md"
 
@@ -70,14 +73,12 @@ def acquire(light: np.ndarray, photons: float, seed: int) -> np.ndarray:
 
 def correlations(truth: np.ndarray, estimate: np.ndarray) -> np.ndarray:
     """Return the correlation at each bandwidth, border left out."""
-    cut = (slice(BORDER, -BORDER),) * 2
-    sigmas = np.array(BANDWIDTHS) * OPTICS.fwhm_px / np.sqrt(8 * np.log(2))
-    pairs = ([gaussian_filter(v, s)[cut] for v in (truth, estimate)] for s in sigmas)
-    return np.array([pearson(a, b) for a, b in pairs])
+    pairs = (blurred(truth, estimate, b, OPTICS.fwhm_px) for b in BANDWIDTHS)
+    return np.array([pearson(*pair) for pair in pairs])
 
 
 def measured(kind: str, photons: float, seed: int) -> np.ndarray:
-    """Return raw, best Richardson-Lucy and DPS, and the share of light removed."""
+    """Return the correlations of the image, the best Richardson-Lucy and DPS."""
     light, truth = sample(kind, seed)
     image = acquire(light, photons, seed)
     ground = estimate_background(image, OPTICS.fwhm_px, "constant")
@@ -99,7 +100,7 @@ def main() -> None:
         mean = np.mean([measured(kind, photons, seed) for seed in seeds], axis=0)
         means.setdefault(photons, []).append(mean)
         rows.append(_row(kind, photons, mean))
-        print(rows[-1], flush=True)
+        print(*rows[-1], flush=True)
     rows += [_row("mean", photons, np.mean(m, axis=0)) for photons, m in means.items()]
     head = [f"{m} {b:g}" for b in BANDWIDTHS for m in ("raw", "RL", "DPS")]
     lines = [
@@ -109,17 +110,13 @@ def main() -> None:
         "",
         __doc__.split("\n\n", 2)[2].strip(),
         "",
-        "| structure | photons | " + " | ".join(head) + " |",
-        "|---|---" + "|--:" * len(head) + "|",
-        *rows,
-        "",
+        *table(["structure", "photons", *head], rows),
     ]
     PAGE.write_text("\n".join(lines))
 
 
-def _row(kind: str, photons: float, mean: np.ndarray) -> str:
-    cells = [f"{value:.3f}" for value in mean.T.ravel()]
-    return f"| {kind} | {photons} | " + " | ".join(cells) + " |"
+def _row(kind: str, photons: float, mean: np.ndarray) -> list[str]:
+    return [kind, str(photons), *(f"{value:.3f}" for value in mean.T.ravel())]
 
 
 if __name__ == "__main__":

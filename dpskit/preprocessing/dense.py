@@ -37,7 +37,7 @@ def ground_is_signal(
     sharp: np.ndarray,
     fwhm_px: float,
     photons: float,
-    probability: float = 0.6,
+    probability: float,
 ) -> bool:
     """Tell whether light is nearly everywhere, so that none of it is background.
 
@@ -53,7 +53,7 @@ def ground_is_signal(
         Width of the PSF in pixels.
     photons : float
         Of the brightest pixels; NaN where not known.
-    probability : float, default=0.6
+    probability : float
         That signal must have at least.
 
     Returns
@@ -67,7 +67,7 @@ def ground_is_signal(
     --------
     >>> spots = np.zeros((64, 64)); spots[8::16, 8::16] = 4000.0
     >>> image = spots + 50.0
-    >>> ground_is_signal(image, np.full((64, 64), 50.0), spots, 3.5, 100.0)
+    >>> ground_is_signal(image, np.full((64, 64), 50.0), spots, 3.5, 100.0, 0.6)
     False
     """
     found = ground_statistics(image, haze, sharp, fwhm_px, photons)

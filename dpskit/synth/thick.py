@@ -99,21 +99,18 @@ def defocus_otf(waves: float, shape: tuple[int, int], fwhm_px: float) -> np.ndar
     >>> float(passed[0, 0].round(6)), bool(abs(passed).max() <= 1)
     (1.0, True)
     """
-    return _ratio(round(abs(waves) / _STEP), shape, fwhm_px)
+    in_focus = _transfer(0, shape, fwhm_px)
+    ratio = _transfer(round(abs(waves) / _STEP), shape, fwhm_px)
+    ratio = np.clip(ratio / np.maximum(in_focus, 1e-3), -1, 1)
+    return np.where(in_focus > 2e-3, ratio, 0).astype(np.float32)
 
 
 @cache
-def _ratio(steps: int, shape: tuple[int, int], fwhm_px: float) -> np.ndarray:
-    size = 2 * max(shape) - 1
-
-    def transfer(waves: float) -> np.ndarray:
-        rms = waves / np.sqrt(12)
-        psf = pupil(fwhm_px, zernike={"defocus": rms}, size=size)
-        return transfer_function(psf, shape).real
-
-    in_focus = transfer(0.0)
-    ratio = transfer(steps * _STEP) / np.maximum(in_focus, 1e-3)
-    return np.where(in_focus > 2e-3, np.clip(ratio, -1, 1), 0).astype(np.float32)
+def _transfer(steps: int, shape: tuple[int, int], fwhm_px: float) -> np.ndarray:
+    """Return the OTF of a pupil that is out of focus by steps of 0.05 waves."""
+    defocus = {"defocus": steps * _STEP / np.sqrt(12)}
+    psf = pupil(fwhm_px, zernike=defocus, size=2 * max(shape) - 1)
+    return transfer_function(psf, shape).real
 
 
 def _seen(
