@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy import fft
@@ -15,9 +16,10 @@ from scipy.ndimage import gaussian_filter
 
 from dpskit._utils.acceleration import extrapolate
 from dpskit._utils.fft import crop, fft_shape, pad_mirror
-from dpskit._utils.transfer import AIRY_CUTOFF, airy_otf, cosine_radius
+from dpskit._utils.transfer import AIRY_CUTOFF, cosine_radius
 from dpskit.preprocessing.noise import Noise
 from dpskit.preprocessing.psf_choice import CANONICAL_FWHM_PX
+from dpskit.psf import airy
 
 __all__ = ["Refined", "filling", "planned_steps", "psf_mismatch", "refine"]
 
@@ -57,7 +59,7 @@ class _Optics:
 
     def __init__(self, shape: tuple[int, int], fwhm_px: float, dtype: np.dtype):
         k = cosine_radius(shape)
-        self.otf = airy_otf(k, fwhm_px).astype(dtype)
+        self.otf = np.interp(k * fwhm_px, *_transfer(), right=0.0).astype(dtype)
         self.frequency = k * (fwhm_px / AIRY_CUTOFF)
 
     def band(self, low: float, high: float) -> np.ndarray:
@@ -88,6 +90,21 @@ class _Optics:
         return float(usual) / expected
 
 
+@cache
+def _transfer() -> tuple[np.ndarray, np.ndarray]:
+    """Return frequencies times the width, and what `dpskit.psf.airy` passes of them.
+
+    It has none of the 2 % of light in the far tails of the closed form, which
+    images that were simulated or freed of their haze have not either; to expect
+    it costs 1 dB without noise, to miss it 0.1 dB.
+    """
+    width = 8.0
+    line = airy(width).sum(axis=0)
+    place = np.arange(len(line)) - len(line) // 2
+    frequency = np.linspace(0, 1.7 * AIRY_CUTOFF, 1700)
+    return frequency, np.cos(2 * np.pi / width * np.outer(frequency, place)) @ line
+
+
 def psf_mismatch(light: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> float:
     """Return the relative error of a PSF's width that the image shows.
 
@@ -109,11 +126,11 @@ def psf_mismatch(light: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> float:
 
     Examples
     --------
-    >>> rng = np.random.default_rng(0)
-    >>> sharp = rng.random((64, 64))
-    >>> light = fft.idctn(fft.dctn(sharp) * airy_otf(cosine_radius((64, 64)), 3.5))
-    >>> round(psf_mismatch(light, sharp, 3.5), 6)
-    0.0
+    >>> from dpskit.synth import optical_image
+    >>> sharp = np.random.default_rng(0).random((64, 64))
+    >>> light = optical_image(sharp[None], airy(3.5)[None])
+    >>> psf_mismatch(light, sharp, 3.5) < 0.002
+    True
     """
     optics = _Optics(light.shape, fwhm_px, light.dtype)
     seen, told = (fft.dctn(x, norm="ortho", workers=-1) for x in (light, sharp))
@@ -240,8 +257,8 @@ def refine(
         that is the largest of `psf_error`, `mismatch` and a fifth of what the
         background varies by, which is never known exactly; then as many more as the
         noise and what the mismatch has become allow, for the network's errors fade
-        with the steps and the PSF's stay; and up to twice as many as the noise allows
-        while the discrepancy is above 1.5.
+        with the steps and the PSF's stay; and, without haze, up to twice as many as
+        the noise allows while the discrepancy is above 1.5.
 
     Returns
     -------
@@ -279,7 +296,7 @@ def refine(
         allowed = _allowed(image, fwhm_px, noise)
         steps = _bounded(*allowed, psf_error=0.0)
         checked = _bounded(*allowed, psf_error=max(error, mismatch))
-        most = min(_LONGER * steps, _MOST_STEPS)
+        most = min((1 if uneven else _LONGER) * steps, _MOST_STEPS)
     shape = image.shape
     large = fft_shape(shape, (0, 0))
     background = pad_mirror(np.broadcast_to(background, shape), large)[0]
