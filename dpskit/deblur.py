@@ -22,7 +22,7 @@ from dpskit.preprocessing import (
     fourier_resample,
     resample_back,
 )
-from dpskit.preprocessing.dense import ground_is_signal, stands_apart
+from dpskit.preprocessing.dense import signal_probability, stands_apart
 from dpskit.preprocessing.noise import Noise, estimate_noise
 from dpskit.preprocessing.psf_choice import (
     CANONICAL_FWHM_PX,
@@ -37,7 +37,7 @@ from dpskit.synth.pairs import ImageBatches
 __all__ = ["DPSDeblur"]
 
 _HAZE, _HAZE_PHOTONS = 0.04, 1.0
-_PROBABLE, _SURE = 0.6, 0.95
+_PROBABLE = 0.6
 _ROLL_OFF = 0.25
 _BIAS, _DENSE_BIAS = 0.2, 0.75
 _RESTORED = 2.0
@@ -68,7 +68,7 @@ class _Prepared:
 
 @dataclass(frozen=True, eq=False)
 class _Deblurred:
-    """The networks' estimate, the haze removed before, and whether all is signal."""
+    """The network's estimate, the haze removed before, and whether all is signal."""
 
     sharp: np.ndarray
     haze: np.ndarray
@@ -93,10 +93,8 @@ class DPSDeblur(ImageTransformer):
         Width of the PSF in pixels, in [0.5, 200]; `optics` wins over it.
         Real wide-field PSFs are about 1.3 times wider than nominal.
     weights : str, path or None, default="compact"
-        Name of shipped weights or a ``.safetensors`` file. "compact" and "base" give
-        pictures where light is nearly everywhere to a sibling, "dense", that was
-        trained on such pictures. None makes `fit` train the network on your own
-        images, without ground truth.
+        Name of shipped weights or a ``.safetensors`` file. None makes `fit` train the
+        network on your own images, without ground truth.
     background : {"auto", "none", "constant", "rolling_ball", "wavelet"}, \
 default="auto"
         What is taken for background and removed. "auto" removes a pedestal
@@ -410,7 +408,7 @@ default="auto"
             if np.any(haze):
                 light = light - haze
                 channels = guide_channels(light, CANONICAL_FWHM_PX)
-        sharp = self._predicted(self._load(dense), channels, self.orientations)
+        sharp = self._predicted(self._load(), channels, self.orientations)
         sharp = sharp + _unexplained(light, sharp, self._network_fwhm(), 1.5)
         return _Deblurred(sharp, haze, dense)
 
@@ -424,12 +422,12 @@ default="auto"
         photons, least = given.photons, _HAZE
         if photons > 0:
             least += _HAZE_PHOTONS / photons
+        probability = signal_probability(image + ground, haze, sharp, fwhm, photons)
+        dense = probability > _PROBABLE
         faint = haze.sum() <= least * np.abs(image).sum()
-        sure = _PROBABLE if ground > 0 or not faint else _SURE
-        signal = ground_is_signal(image + ground, haze, sharp, fwhm, photons, sure)
-        if faint or signal or stands_apart(haze, sharp, fwhm):
+        if faint or dense or stands_apart(haze, sharp, fwhm):
             haze = np.zeros_like(haze)
-        return haze, signal
+        return haze, dense
 
     def _predicted(
         self, net: Any, channels: np.ndarray, orientations: int = 1
@@ -452,16 +450,12 @@ default="auto"
 
         return float(read_card(self.weights).get("fwhm_px", CANONICAL_FWHM_PX))
 
-    def _load(self, dense: bool) -> Any:
+    def _load(self) -> Any:
         if self.weights is None:
             return self.network_.to(self._device())
-        from dpskit.weights import load_network, read_card
+        from dpskit.weights import load_network
 
-        has_sibling = self.weights in ("compact", "base")
-        weights = "dense" if dense and has_sibling else self.weights
-        given = read_card(weights).get("network")
-        purpose = "dense" if given == "dense" else "deblur"
-        return load_network(weights, self._device(), network=purpose)
+        return load_network(self.weights, self._device(), network="deblur")
 
     def _device(self) -> str:
         from dpskit.nn import resolve_device

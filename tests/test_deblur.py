@@ -1,7 +1,6 @@
 """DPSDeblur: sharper, faithful to the light, and honest about its choices."""
 
 from dataclasses import replace
-from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -233,13 +232,3 @@ def test_resampling_costs_no_light_and_little_fidelity(told):
 def test_weights_for_something_else_are_refused():
     with pytest.raises(WeightsError, match="trained for 'deblur'"):
         DPSDeblur(fwhm_px=3.5, weights="haze").transform(np.ones((32, 32)))
-
-
-def test_own_weights_for_dense_pictures(tmp_path):
-    mine = tmp_path / "mine.safetensors"
-    mine.write_bytes(files("dpskit.weights").joinpath("dense.safetensors").read_bytes())
-    image = np.random.default_rng(4).uniform(0.5, 1, (48, 48))
-    shipped, own = (
-        DPSDeblur(fwhm_px=3.5, weights=w).transform(image) for w in ("dense", mine)
-    )
-    np.testing.assert_array_equal(own, shipped)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from dpskit.cli._files import UsageError
@@ -49,15 +48,16 @@ def _deblur(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
 
     config = PRESETS[args.preset]
     drawn = {"kinds": _kinds(args.kinds)} if args.kinds else {"dense": 0.2}
-    drawn |= {"removed": True, "thick": 0.3, **_REAL_PSFS}
+    drawn |= {"removed": True, "thick": 0.3, "wide": 0.12, **_REAL_PSFS}
     channels = config.in_channels
     return config, TrainingBatches(seed, args.batch_size, n_channels=channels, **drawn)
 
 
-def _compact(args: argparse.Namespace, seed: int, **drawn: Any) -> tuple[Any, Any]:
+def _haze(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
     from dpskit.nn import PRESETS
     from dpskit.synth import TrainingBatches
 
+    drawn = {"thick": 0.4, "wide": 0.2, **_REAL_PSFS}
     return PRESETS["compact"], TrainingBatches(seed, args.batch_size, **drawn)
 
 
@@ -104,14 +104,7 @@ def _perceptual() -> Any:
 
 RECIPES = {
     "deblur": Recipe(_deblur, ("hybrid", "paper"), 20_000, 6, 4e-4),
-    "haze": Recipe(
-        partial(_compact, thick=0.4, wide=0.2, **_REAL_PSFS),
-        ("hybrid",),
-        20_000,
-        6,
-        4e-4,
-    ),
-    "dense": Recipe(partial(_compact, dense=1.0), ("hybrid",), 6_000, 6, 3e-4),
+    "haze": Recipe(_haze, ("hybrid",), 20_000, 6, 4e-4),
     "denoiser": Recipe(_denoiser, ("denoising",), 12_000, 8, 1e-3),
     "artifact": Recipe(_artifact, ("perceptual",), 2_000, 4, 1e-3, _perceptual),
     "sim-unet": Recipe(_sim_unet, ("sim",), 12_000, 4, 1e-3),

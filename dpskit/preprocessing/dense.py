@@ -15,13 +15,14 @@ from importlib import resources
 
 import numpy as np
 from scipy import fft
+from scipy.special import expit
 
 from dpskit._utils.transfer import cosine_radius, gaussian_otf
 
 __all__ = [
-    "ground_is_signal",
     "ground_statistics",
     "picture_statistics",
+    "signal_probability",
     "stands_apart",
 ]
 
@@ -31,15 +32,14 @@ _EMPTY, _APART = 0.3, 1.3
 _FURTHEST = 4.0
 
 
-def ground_is_signal(
+def signal_probability(
     image: np.ndarray,
     haze: np.ndarray,
     sharp: np.ndarray,
     fwhm_px: float,
     photons: float,
-    probability: float,
-) -> bool:
-    """Tell whether light is nearly everywhere, so that none of it is background.
+) -> float:
+    """Return how probable it is that none of the light is background.
 
     Parameters
     ----------
@@ -53,29 +53,26 @@ def ground_is_signal(
         Width of the PSF in pixels.
     photons : float
         Of the brightest pixels; NaN where not known.
-    probability : float
-        That signal must have at least.
 
     Returns
     -------
-    bool
-        Whether a quadratic logistic model of `ground_statistics`, which ``python
-        -m benchmarks.calibrate_dense`` fitted to simulated pictures, gives signal
-        a higher probability.
+    float
+        By a quadratic logistic model of `ground_statistics`, which ``python -m
+        benchmarks.calibrate_dense`` fitted to simulated pictures.
 
     Examples
     --------
     >>> spots = np.zeros((64, 64)); spots[8::16, 8::16] = 4000.0
-    >>> image = spots + 50.0
-    >>> ground_is_signal(image, np.full((64, 64), 50.0), spots, 3.5, 100.0, 0.6)
-    False
+    >>> haze = np.full((64, 64), 50.0)
+    >>> signal_probability(spots + haze, haze, spots, 3.5, 100.0) < 0.1
+    True
     """
     found = ground_statistics(image, haze, sharp, fwhm_px, photons)
     model = _model()
     x = (np.array(list(found.values())) - model["mean"]) / model["std"]
     x = np.clip(x, -_FURTHEST, _FURTHEST)
     logit = model["constant"] + model["linear"] @ x + x @ model["quadratic"] @ x
-    return bool(logit > np.log(probability / (1 - probability)))
+    return float(expit(logit))
 
 
 def stands_apart(haze: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> bool:
@@ -156,12 +153,12 @@ def ground_statistics(
     fwhm_px: float,
     photons: float,
 ) -> dict[str, float]:
-    """Return what `ground_is_signal` looks at.
+    """Return what `signal_probability` looks at.
 
     Parameters
     ----------
     image, haze, sharp, fwhm_px, photons
-        As for `ground_is_signal`.
+        As for `signal_probability`.
 
     Returns
     -------

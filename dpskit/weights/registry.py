@@ -35,13 +35,13 @@ def list_weights(network: str | None = None) -> list[str]:
     Parameters
     ----------
     network : str, optional
-        Only those trained for this: "deblur", "dense", "haze", "denoiser",
-        "artifact" or "sim-unet".
+        Only those trained for this: "deblur", "haze", "denoiser", "artifact" or
+        "sim-unet".
 
     Returns
     -------
     list of str
-        Those for "deblur" and "dense" can be given as ``DPSDeblur(weights=name)``.
+        Those for "deblur" can be given as ``DPSDeblur(weights=name)``.
 
     Examples
     --------
