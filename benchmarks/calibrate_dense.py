@@ -1,17 +1,16 @@
-"""Fit what tells pictures full of light from structures on a dark ground.
+"""Train what tells pictures full of light from structures on a dark ground.
 
     python -m benchmarks.calibrate_dense
 
-Simulates 5,800 pictures, fits the logistic model of
-`dpskit.preprocessing.dense` to their statistics, stores it as
-``dpskit/preprocessing/dense.json`` and writes to ``docs/dense.md`` how often pictures
-of other seeds are taken for what they are, and photographs, which the model never saw.
-Two processes, a quarter of an hour, all seeds fixed.
+Simulates 8,000 pictures, trains the network of `dpskit.ground` on what
+`DPSDeblur` shows it of them, stores it as ``dpskit/weights/ground.safetensors`` and
+writes to ``docs/dense.md`` how often pictures of other seeds are taken for what they
+are, and photographs, which it never saw. Two processes, half an hour, all seeds fixed.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -23,23 +22,26 @@ import torch
 from scipy.ndimage import gaussian_filter, maximum_filter, zoom
 from skimage import color, data, transform
 from skimage.morphology import disk
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from dpskit import DPSDeblur
 from dpskit._utils.fft import frequency_radius
 from dpskit._utils.transfer import airy_otf
-from dpskit.preprocessing.dense import ground_statistics
+from dpskit.ground import ground_picture, known_photons
+from dpskit.nn.ground import GroundNet, GroundNetConfig
 from dpskit.psf import airy
 from dpskit.synth import TRAINING_KINDS, draw_structure, optical_image
 from dpskit.synth.dense import dense_picture, power_law_field
 from dpskit.synth.extended import bundles, grains, patchwork
 from dpskit.synth.thick import thick_sample
+from dpskit.weights import save_network
 
 ROOT = Path(__file__).parent.parent
-TABLE, REPORT = ROOT / "dpskit/preprocessing/dense.json", ROOT / "docs/dense.md"
-SEED, TEST_SEED, N, N_TEST = 70_000, 95_000, 5_800, 800
+WEIGHTS = ROOT / "dpskit/weights/ground.safetensors"
+REPORT = ROOT / "docs/dense.md"
+SEED, TEST_SEED, N, N_VALIDATION, N_TEST = 70_000, 95_000, 8_000, 400, 800
+LEAST_AT_STAKE, EPOCHS, BATCH, RATE = 0.1, 28, 64, 2e-3
 GROUPS = {
     "structures": 0.33,
     "thick samples": 0.24,
@@ -70,6 +72,7 @@ def draw(seed: int) -> tuple[str, float, np.ndarray]:
     """Return the group, the background over the peak in focus, and a picture."""
     rng = np.random.default_rng(seed)
     group = str(rng.choice(list(GROUPS), p=list(GROUPS.values())))
+    group = "stripes" if seed % 10 == 9 else group
     size = int(rng.choice(SIZES))
     width = FWHM_PX * float(np.clip(rng.lognormal(0, 0.06), 0.8, 1.2))
     if group == "thick samples":
@@ -107,6 +110,8 @@ def _truth(group: str, size: int, rng: np.random.Generator) -> np.ndarray:
     if group == "patchwork":
         make = (patchwork, grains, bundles)[rng.choice(3, p=(0.7, 0.15, 0.15))]
         return np.maximum(make(size, rng), 0)
+    if group == "stripes":
+        return _stripes(size, rng) * (_cell(size, rng) if rng.random() < 0.5 else 1)
     pixel_nm = float(np.exp(rng.uniform(np.log(12), np.log(70))))
     if group == "dead leaves":
         return draw_structure("dead_leaves", size, pixel_nm, rng)
@@ -115,6 +120,16 @@ def _truth(group: str, size: int, rng: np.random.Generator) -> np.ndarray:
         wide = maximum_filter(truth, footprint=disk(_log_uniform(rng, 4, 16)))
         return wide / wide.max() + _log_uniform(rng, 0.01, 1) * (rng.random() < 0.5)
     return truth
+
+
+def _stripes(size: int, rng: np.random.Generator) -> np.ndarray:
+    """Return stripes that bend and fan out, in part too fine to be resolved."""
+    cycles = _log_uniform(rng, 0.02, 0.4)
+    along = np.tensordot(rng.standard_normal(2), np.indices((size, size)), 1)
+    bend = gaussian_filter(rng.standard_normal((size, size)), size / 8, mode="wrap")
+    parts = [part / np.hypot(*np.gradient(part)).mean() for part in (along, bend)]
+    phase = parts[0] + rng.uniform(0, 1.5) * parts[1]
+    return (np.sin(2 * np.pi * cycles * phase) > rng.uniform(-0.5, 0.5)).astype(float)
 
 
 def _structures(size: int, pixel_nm: float, rng: np.random.Generator) -> np.ndarray:
@@ -185,8 +200,8 @@ class _Asked(Exception):
     """Ends `DPSDeblur.transform` where it asks about the ground."""
 
 
-def statistics(image: np.ndarray) -> dict[str, float]:
-    """Return what `DPSDeblur` bases its decision on."""
+def question(image: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return what the network sees when `DPSDeblur` asks about the ground."""
 
     def stop(*args: object) -> None:
         raise _Asked(*args)
@@ -194,39 +209,97 @@ def statistics(image: np.ndarray) -> dict[str, float]:
     with patch("dpskit.deblur.signal_probability", stop):
         try:
             DPSDeblur(fwhm_px=FWHM_PX).transform(image)
-        except _Asked as question:
-            return ground_statistics(*question.args)
+        except _Asked as asked:
+            *light, photons = asked.args
+            return ground_picture(*light).astype(np.float16), known_photons(photons)
     raise AssertionError("DPSDeblur always asks.")
 
 
-def _measured(seed: int) -> tuple[bool, dict[str, float]]:
+def _asked(seed: int) -> tuple[bool, np.ndarray, float]:
     group, _, image = draw(seed)
-    return group not in FLUORESCENT, statistics(image)
+    return group not in FLUORESCENT, *question(image)
 
 
-def fit() -> dict[str, object]:
-    """Return the model: ``constant + linear x + x quadratic x``, x standardised."""
+def fit() -> tuple[GroundNet, dict]:
+    """Simulate pictures; return the network trained on them and its card."""
     with _pool() as pool:
-        drawn = list(pool.map(_measured, range(SEED, SEED + N), chunksize=50))
-    x = np.array([list(found.values()) for _, found in drawn])
-    signal = np.array([dense for dense, _ in drawn])
-    mean, std = x.mean(0), x.std(0)
-    model = make_pipeline(
-        PolynomialFeatures(2, include_bias=False),
-        StandardScaler(),
-        LogisticRegression(C=0.05, max_iter=2000),
-    ).fit((x - mean) / std, signal)
-    terms, scaler, logistic = (step for _, step in model.steps)
-    weights = logistic.coef_[0] / scaler.scale_
-    constant = logistic.intercept_[0] - weights @ scaler.mean_
-    n = x.shape[1]
-    quadratic = np.zeros((n, n))
-    for power, weight in zip(terms.powers_[n:], weights[n:], strict=True):
-        i, j = np.repeat(np.arange(n), power)
-        quadratic[i, j] = weight
-    table = {"mean": mean, "std": std, "linear": weights[:n], "quadratic": quadratic}
-    rounded = {k: np.round(v, 4).tolist() for k, v in table.items()}
-    return {"constant": round(float(constant), 4)} | rounded
+        asked = list(pool.map(_asked, range(SEED, SEED + N), chunksize=50))
+    kept = asked[-N_VALIDATION:]
+    net, loss = trained(*zip(*asked[:-N_VALIDATION], strict=True))
+    signal, pictures, known = zip(*kept, strict=True)
+    with torch.no_grad():
+        logits = [
+            float(net(torch.tensor(p.astype(np.float32))[None], torch.tensor([k])))
+            for p, k in zip(pictures, known, strict=True)
+        ]
+    missed = nn.functional.binary_cross_entropy_with_logits(
+        torch.tensor(logits), torch.tensor(signal).float()
+    )
+    history = {"epoch": list(range(EPOCHS)), "loss": loss}
+    scores = {"validation_loss": round(float(missed), 4)}
+    return net, CARD | {"history": history, "scores": scores}
+
+
+def trained(
+    signal: Sequence[bool], pictures: Sequence[np.ndarray], known: Sequence[float]
+) -> tuple[GroundNet, list[float]]:
+    """Return a network that tells signal, and its loss; mistakes cost their haze."""
+    torch.manual_seed(SEED)
+    rng = np.random.default_rng(SEED)
+    net = GroundNetConfig().build()
+    layers = [net.convolutions[n] for n in range(0, len(net.convolutions), 2)]
+    norms = [nn.BatchNorm2d(layer.out_channels) for layer in layers]
+    for n, norm in enumerate(norms):
+        net.convolutions.insert(3 * n + 1, norm)
+    stake = torch.tensor([LEAST_AT_STAKE + p[1].mean(dtype=float) for p in pictures])
+    stake = (stake / stake.mean()).float()
+    signal, known = torch.tensor(signal).float(), torch.tensor(known).float()
+    per_epoch = len(pictures) // BATCH
+    optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, RATE, total_steps=EPOCHS * per_epoch
+    )
+    history = []
+    for _ in range(EPOCHS):
+        batches = rng.permutation(len(pictures))[: per_epoch * BATCH]
+        losses = []
+        for n in batches.reshape(per_epoch, BATCH):
+            logits = net(_cut([pictures[i] for i in n], rng), known[n])
+            loss = nn.functional.binary_cross_entropy_with_logits(
+                logits, signal[n], weight=stake[n]
+            )
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            losses.append(loss.item())
+        history.append(round(float(np.mean(losses)), 4))
+    return _fused(net.eval(), layers, norms), history
+
+
+def _cut(pictures: Sequence[np.ndarray], rng: np.random.Generator) -> torch.Tensor:
+    """Return squares of pictures, turned, mirrored and of another size."""
+    size, out = int(rng.choice((40, 48, 48))), []
+    for picture in pictures:
+        y, x = (rng.integers(n - size + 1) for n in picture.shape[1:])
+        part = np.rot90(picture[:, y : y + size, x : x + size], rng.integers(4), (1, 2))
+        out.append(part[:, :, ::-1] if rng.random() < 0.5 else part)
+    x = torch.tensor(np.stack(out).astype(np.float32))
+    larger = int(size * rng.choice((1.0, 1.0, 1.2)))
+    return nn.functional.interpolate(x, larger, mode="bilinear", align_corners=False)
+
+
+def _fused(
+    net: GroundNet, layers: Sequence[nn.Conv2d], norms: Sequence[nn.BatchNorm2d]
+) -> GroundNet:
+    """Return the network with its normalisation taken into the convolutions."""
+    fused = net.config.build()
+    for n, (layer, norm) in enumerate(zip(layers, norms, strict=True)):
+        fused.convolutions[2 * n].load_state_dict(
+            fuse_conv_bn_eval(layer.eval(), norm.eval()).state_dict()
+        )
+    fused.answer.load_state_dict(net.answer.state_dict())
+    return fused.eval()
 
 
 def report() -> str:
@@ -249,15 +322,19 @@ def _judged(seed: int) -> tuple[str, bool]:
     """Return the row of the table and whether the picture was judged rightly."""
     group, background, image = draw(seed)
     if group not in FLUORESCENT:
-        return group, _taken_for_signal(image)
+        return group, _kept(image)
     least = max(b for b in (0, 0.03, 0.3, 1) if background >= b)
     name = f"{group}, background {least:g} of the peak or more"
-    return name, not _taken_for_signal(image)
+    return name, not _decided(image)["dense"]
 
 
-def _taken_for_signal(image: np.ndarray) -> bool:
+def _kept(image: np.ndarray) -> bool:
+    return _decided(image)["background_fraction"] < 0.03
+
+
+def _decided(image: np.ndarray) -> dict:
     deblur = DPSDeblur(fwhm_px=FWHM_PX, refine=0)
-    return deblur.transform(image, return_info=True)[1]["dense"]
+    return deblur.transform(image, return_info=True)[1]
 
 
 def _photographs(photons: float) -> list[bool]:
@@ -273,7 +350,7 @@ def _photographs(photons: float) -> list[bool]:
                 part = small[y : y + 208, x : x + 208]
                 light = optical_image(part[None], airy(FWHM_PX)[None])
                 image = expose(light[24:-24, 24:-24], photons, rng)
-                out.append(_taken_for_signal(image))
+                out.append(_kept(image))
     return out
 
 
@@ -285,29 +362,37 @@ HEAD = """# Is all light signal?
 
 Written by `python -m benchmarks.calibrate_dense`.
 
-Light that is nearly everywhere is deblurred by a network of its own, and none of it
-is removed (`dpskit.preprocessing.dense`). Fluorescent structures stand bright on
-dark, which skews their fine detail, but under the haze of a thick sample that hardly
-shows. A quadratic logistic model decides: of how light, haze and sharp structure are
-distributed, none of which changes with the brightness. It was fitted to those of 5,800
-simulated pictures: eight kinds of structure with pedestals of up to three times their
-peak, haze and uneven illumination, and thick samples of them, against random fields,
-patchwork, dead leaves, and wide shapes with sharp edges; peak photons log-uniform from
-8 to 10,000, and 5 % without noise. No photograph was used. Light is taken for signal
-at a probability above 0.6, and above 0.95 where there is next to nothing to remove.
+Where light is nearly everywhere none of it is background, and none is removed
+(`dpskit.ground`). A small network decides (82,000 parameters, 0.1 s
+for 1024 x 1024 pixels): it sees the image, the haze that was found and the deblurred
+rest, but not their brightness. It was trained on 8,000 simulated pictures: eight kinds
+of structure with pedestals of up to three times their peak, haze and uneven
+illumination, and thick samples of them, against random fields, patchwork, dead leaves,
+wide shapes with sharp edges, and stripes that bend and fan out; peak photons
+log-uniform from 8 to 10,000, and 5 % without noise. Pictures count by the haze that a
+mistake would remove or leave. No photograph was used. Light is taken for signal at a probability above 0.6.
 
-How often it is right on pictures of other seeds, and on crops of nine photographs.
-What is taken for signal wrongly keeps its background; signal that is taken for
-background is lost.
+How often it is right on pictures of other seeds, and on crops of nine photographs:
+structures and thick samples are not taken for signal, and of all others 97 % of the
+light or more is kept.
 
 | pictures | number | right |
 |---|--:|--:|
 """
+CARD = {
+    "name": "ground",
+    "network": "ground",
+    "seed": SEED,
+    "data": {"pictures": N, "groups": GROUPS},
+    "recipe": {"epochs": EPOCHS, "batch_size": BATCH, "learning_rate": RATE},
+    "license": "BSD-3-Clause",
+}
 
 
 def main() -> None:
-    """Fit, store and report."""
-    TABLE.write_text(json.dumps(fit(), separators=(",", ":")) + "\n")
+    """Train, store and report."""
+    net, card = fit()
+    save_network(net, WEIGHTS, card)
     REPORT.write_text(report())
 
 

@@ -20,6 +20,7 @@ from benchmarks.quality.report import table
 from dpskit.weights import read_card
 
 FOLDER = Path(__file__).parent.parent / "docs" / "training"
+COLUMNS = 4
 KEPT = ("network", "recipe", "data", "history", "scores", "note")
 
 
@@ -51,21 +52,24 @@ def line(name: str, run: dict) -> list[str]:
 
 
 def draw(runs: dict[str, dict], path: Path) -> None:
-    """Draw the curves, one panel for each objective."""
-    objectives = list(dict.fromkeys(r["recipe"]["objective"] for r in runs.values()))
-    figure = Figure(figsize=(4 * len(objectives), 3.2), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(1, len(objectives)))
-    for ax, objective in zip(axes, objectives, strict=True):
+    """Draw the curves, one panel for each network."""
+    networks = list(dict.fromkeys(name.partition("-")[0] for name in runs))
+    rows = -(-len(networks) // COLUMNS)
+    figure = Figure(figsize=(4 * COLUMNS, 2.8 * rows), layout="constrained")
+    axes = figure.subplots(rows, COLUMNS).ravel()
+    for ax, network in zip(axes, networks, strict=False):
         for name, run in runs.items():
-            if run["recipe"]["objective"] != objective:
+            if name.partition("-")[0] != network:
                 continue
             step, loss = (np.array(run["history"][k]) for k in ("step", "loss"))
             n = len(step) // 10 * 10
             mean = (v[:n].reshape(-1, 10).mean(axis=1) for v in (step, loss))
             ax.plot(*mean, label=name)
-        ax.set(title=objective, xlabel="step", ylabel="loss")
-        ax.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
-    figure.savefig(path, dpi=90, bbox_inches="tight")
+        ax.set(xlabel="step", ylabel="loss")
+        ax.legend(fontsize=7, loc="upper right")
+    for ax in axes[len(networks) :]:
+        ax.axis("off")
+    figure.savefig(path, dpi=80)
 
 
 HEAD = """# Training runs

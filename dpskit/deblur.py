@@ -17,12 +17,12 @@ from dpskit._utils.validation import check_image
 from dpskit.agreement import agreeing_width
 from dpskit.base import ImageTransformer
 from dpskit.bootstrap import standard_error
+from dpskit.ground import signal_probability, stands_apart
 from dpskit.preprocessing import (
     estimate_background,
     fourier_resample,
     resample_back,
 )
-from dpskit.preprocessing.dense import signal_probability, stands_apart
 from dpskit.preprocessing.noise import Noise, estimate_noise
 from dpskit.preprocessing.psf_choice import (
     CANONICAL_FWHM_PX,
@@ -101,7 +101,7 @@ default="auto"
         that is large beside the signal and the smooth light that a first network
         takes for out of focus, if it is 4 % of the light or more (11 % at 15
         photons) and lies over the structure; ``info`` says how much. Where light
-        is nearly everywhere (tissue, photographs; `dpskit.preprocessing.dense`) it
+        is nearly everywhere (tissue, photographs; `dpskit.ground`) it
         is all taken for signal. The other methods remove what they name alone.
     refine : {"auto"} or int, default="auto"
         Richardson-Lucy steps after the network; "auto" takes as many as the
@@ -422,7 +422,7 @@ default="auto"
         photons, least = given.photons, _HAZE
         if photons > 0:
             least += _HAZE_PHOTONS / photons
-        probability = signal_probability(image + ground, haze, sharp, fwhm, photons)
+        probability = signal_probability(image + ground, haze, sharp, photons)
         dense = probability > _PROBABLE
         faint = haze.sum() <= least * np.abs(image).sum()
         if faint or dense or stands_apart(haze, sharp, fwhm):

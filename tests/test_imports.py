@@ -25,7 +25,7 @@ LAYERS = [
     {"base"},
     {"psf", "metrics", "io", "nn"},
     {"preprocessing", "weights", "synth"},
-    {"agreement", "refinement", "bootstrap"},
+    {"agreement", "bootstrap", "ground", "refinement"},
     {"baselines", "sim", "denoise", "deblur"},
     {"pipeline"},
     {"plotting"},

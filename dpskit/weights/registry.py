@@ -35,8 +35,8 @@ def list_weights(network: str | None = None) -> list[str]:
     Parameters
     ----------
     network : str, optional
-        Only those trained for this: "deblur", "haze", "denoiser", "artifact" or
-        "sim-unet".
+        Only those trained for this: "deblur", "haze", "ground", "denoiser",
+        "artifact" or "sim-unet".
 
     Returns
     -------
@@ -152,6 +152,7 @@ def _load(path: Path, _modified: int, device: str) -> ResUDBPN:
     from safetensors.torch import load_file
 
     from dpskit.nn import NetworkConfig, ResUNetConfig, resolve_device
+    from dpskit.nn.ground import GroundNetConfig
 
     card = read_card(path)
     try:
@@ -166,7 +167,11 @@ def _load(path: Path, _modified: int, device: str) -> ResUDBPN:
             f"The weights file {path.name} must match its SHA-256. Got other "
             "tensors; copy it again."
         )
-    kinds = {"ResUDBPN": NetworkConfig, "ResUNet": ResUNetConfig}
+    kinds = {
+        "ResUDBPN": NetworkConfig,
+        "ResUNet": ResUNetConfig,
+        "GroundNet": GroundNetConfig,
+    }
     net = kinds[card.get("architecture", "ResUDBPN")](**card["config"]).build()
     net.load_state_dict({name: t.to(torch.float32) for name, t in tensors.items()})
     net.card = card
