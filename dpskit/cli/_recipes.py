@@ -57,7 +57,7 @@ def _haze(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
     from dpskit.nn import PRESETS
     from dpskit.synth import TrainingBatches
 
-    drawn = {"dense": 0.15, "thick": 0.4, "wide": 0.2, **_REAL_PSFS}
+    drawn = {"thick": 0.4, "wide": 0.2, **_REAL_PSFS}
     return PRESETS["compact"], TrainingBatches(seed, args.batch_size, **drawn)
 
 
