@@ -41,6 +41,7 @@ _PROBABLE = 0.7
 _ROLL_OFF = 0.25
 _BIAS, _DENSE_BIAS = 0.2, 0.75
 _RESTORED = 2.0
+_EDGE_PX = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -439,6 +440,7 @@ default="auto"
             net,
             channels[: net.config.in_channels],
             tile_size=self.tile_size or TILE_PX,
+            edge_px=_EDGE_PX,
             orientations=orientations,
         )
 

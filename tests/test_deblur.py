@@ -119,6 +119,21 @@ def test_large_camera_offset_is_taken_as_background():
     assert pearson(plain, lifted) > 0.98
 
 
+def test_light_that_goes_on_beyond_the_border_is_no_edge():
+    """The haze of a field cut out of a larger one is that of the larger one."""
+    wide = scene(photons=3000.0).image
+    haze = gaussian_filter(wide.astype(float), 12, mode="wrap")
+    image = wide + 2 * haze
+    deblur = DPSDeblur(fwhm_px=3.5, refine=0)
+    _, whole = deblur.transform(image, return_info=True)
+    _, part = deblur.transform(image[:, 40:], return_info=True)
+    rim, inner = (
+        part["background"][16:-16, s] / whole["background"][16:-16, 40:][:, s]
+        for s in (slice(0, 6), slice(30, 36))
+    )
+    assert rim.mean() == pytest.approx(inner.mean(), abs=0.1)
+
+
 def test_info_says_what_was_decided():
     _, info = DPSDeblur(fwhm_px=3.5).transform(scene().image, return_info=True)
     assert info["fwhm_source"] == "given"

@@ -66,6 +66,7 @@ def predict(
     *,
     tile_size: int | None = TILE_PX,
     halo_px: int = HALO_PX,
+    edge_px: int = 0,
     precision: str = "auto",
     orientations: int = 1,
 ) -> np.ndarray:
@@ -86,6 +87,10 @@ def predict(
         of 4, 272 px for 6) makes tiles equal to the whole image; the default
         is the measured effective field, equal to 1e-3 of the range in float32
         (bfloat16 rounds single pixels by up to 4e-3).
+    edge_px : int, default=0
+        Mirrored pixels that the network sees beyond the borders of the image, rounded
+        up to a multiple of the stride; without them it takes light that is cut off for
+        an edge.
     precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"
         "auto" is bfloat16 on CUDA (float16 where the device has no bfloat16) and
         float32 on the CPU, but for a `ResUDBPN` bfloat16 where the processor computes
@@ -108,12 +113,14 @@ def predict(
     rules = {
         "tile_size": [None, Interval(int, 1, float("inf"))],
         "halo_px": [Interval(int, 0, float("inf"))],
+        "edge_px": [Interval(int, 0, float("inf"))],
         "precision": [Options(("auto", *_DTYPES))],
         "orientations": [Options((1, 8))],
     }
     given = {
         "tile_size": tile_size,
         "halo_px": halo_px,
+        "edge_px": edge_px,
         "precision": precision,
         "orientations": orientations,
     }
@@ -123,15 +130,17 @@ def predict(
     stride = net.config.stride
     shape = channels.shape[-2:]
     full = tuple(_ceil(n, stride) for n in shape)
-    halo = _ceil(halo_px, stride)
+    halo, edge = (_ceil(n, stride) for n in (halo_px, edge_px))
+    beyond = [(edge, edge + n - m) for n, m in zip(full, shape, strict=True)]
+    channels = np.pad(channels, [(0, 0), *beyond], mode="symmetric")
     longest = max(full)
     if tile_size is not None and tile_size < longest:
         longest = max(tile_size - 2 * halo, stride)
     core = tuple(_share(n, longest, stride) for n in full)
     factor = getattr(net.config, "upsampling", 1)
     out = np.empty([factor * n for n in full], dtype=np.float32)
-    for window, target, inner in _tiles(full, core, halo):
-        tile = _run(net, _cut(channels, window), precision)
+    for window, target, inner in _tiles(full, core, halo, edge):
+        tile = _run(net, channels[(slice(None), *window)], precision)
         out[_scaled(target, factor)] = tile[_scaled(inner, factor)]
     return out[: factor * shape[0], : factor * shape[1]]
 
@@ -163,26 +172,17 @@ def _share(n: int, longest: int, stride: int) -> int:
     return _ceil(-(-n // count), stride)
 
 
-def _cut(channels: np.ndarray, window: tuple[slice, ...]) -> np.ndarray:
-    """Return a part of an image, mirrored where it ends before the window does."""
-    part = channels[(slice(None), *window)]
-    missing = [
-        w.stop - w.start - n for w, n in zip(window, part.shape[1:], strict=True)
-    ]
-    if not any(missing):
-        return part
-    return np.pad(part, [(0, 0), *((0, n) for n in missing)], mode="symmetric")
-
-
-def _tiles(shape: tuple[int, int], core: tuple[int, int], halo: int) -> Iterator[tuple]:
-    """Yield slices: what to read, where it belongs, what of it to keep."""
+def _tiles(
+    shape: tuple[int, int], core: tuple[int, int], halo: int, edge: int
+) -> Iterator[tuple]:
+    """Yield slices: what to read of what is padded, where it belongs, what to keep."""
     for y in range(0, shape[0], core[0]):
         for x in range(0, shape[1], core[1]):
             window, target, inner = [], [], []
             for begin, n, part in zip((y, x), shape, core, strict=True):
                 end = min(begin + part, n)
-                low, high = max(begin - halo, 0), min(end + halo, n)
-                window.append(slice(low, high))
+                low, high = max(begin - halo, -edge), min(end + halo, n + edge)
+                window.append(slice(low + edge, high + edge))
                 target.append(slice(begin, end))
                 inner.append(slice(begin - low, end - low))
             yield tuple(window), tuple(target), tuple(inner)
