@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from dpskit.nn import ResUDBPN, ResUNet
+    from dpskit.nn.ground import GroundNet
 
 __all__ = ["list_weights", "load_network", "read_card", "save_network"]
 
@@ -107,7 +108,7 @@ def read_card(weights: str | os.PathLike) -> dict[str, Any]:
 
 def load_network(
     weights: str | os.PathLike, device: str = "cpu", *, network: str | None = None
-) -> ResUDBPN | ResUNet:
+) -> ResUDBPN | ResUNet | GroundNet:
     """Return a network in evaluation mode; repeated calls share it.
 
     Parameters
@@ -121,7 +122,7 @@ def load_network(
 
     Returns
     -------
-    ResUDBPN or ResUNet
+    ResUDBPN, ResUNet or GroundNet
         In float32, with its card as attribute ``card``.
 
     Raises
@@ -146,7 +147,7 @@ def load_network(
 
 
 @functools.lru_cache(maxsize=8)
-def _load(path: Path, _modified: int, device: str) -> ResUDBPN:
+def _load(path: Path, _modified: int, device: str) -> ResUDBPN | ResUNet | GroundNet:
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -180,13 +181,15 @@ def _load(path: Path, _modified: int, device: str) -> ResUDBPN:
 
 
 def save_network(
-    net: ResUDBPN | ResUNet, path: str | os.PathLike, card: Mapping[str, Any]
+    net: ResUDBPN | ResUNet | GroundNet,
+    path: str | os.PathLike,
+    card: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Write a network in float16 with its card, whole or not at all.
 
     Parameters
     ----------
-    net : ResUDBPN or ResUNet
+    net : ResUDBPN, ResUNet or GroundNet
         The network.
     path : path
         Where to write; the name should end in ``.safetensors``.
