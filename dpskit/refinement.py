@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from scipy import fft
@@ -19,7 +18,7 @@ from dpskit._utils.fft import crop, fft_shape, pad_mirror
 from dpskit._utils.transfer import AIRY_CUTOFF, cosine_radius
 from dpskit.preprocessing.noise import Noise
 from dpskit.preprocessing.psf_choice import CANONICAL_FWHM_PX
-from dpskit.psf import airy
+from dpskit.psf.transfer import sampled_airy_otf
 
 __all__ = ["Refined", "filling", "planned_steps", "psf_mismatch", "refine"]
 
@@ -59,7 +58,7 @@ class _Optics:
 
     def __init__(self, shape: tuple[int, int], fwhm_px: float, dtype: np.dtype):
         k = cosine_radius(shape)
-        self.otf = np.interp(k * fwhm_px, *_transfer(), right=0.0).astype(dtype)
+        self.otf = sampled_airy_otf(k, fwhm_px).astype(dtype)
         self.frequency = k * (fwhm_px / AIRY_CUTOFF)
 
     def band(self, low: float, high: float) -> np.ndarray:
@@ -90,21 +89,6 @@ class _Optics:
         return float(usual) / expected
 
 
-@cache
-def _transfer() -> tuple[np.ndarray, np.ndarray]:
-    """Return frequencies times the width, and what `dpskit.psf.airy` passes of them.
-
-    It has none of the 2 % of light in the far tails of the closed form, which
-    images that were simulated or freed of their haze have not either; to expect
-    it costs 1 dB without noise, to miss it 0.1 dB.
-    """
-    width = 8.0
-    line = airy(width).sum(axis=0)
-    place = np.arange(len(line)) - len(line) // 2
-    frequency = np.linspace(0, 1.7 * AIRY_CUTOFF, 1700)
-    return frequency, np.cos(2 * np.pi / width * np.outer(frequency, place)) @ line
-
-
 def psf_mismatch(light: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> float:
     """Return the relative error of a PSF's width that the image shows.
 
@@ -126,6 +110,7 @@ def psf_mismatch(light: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> float:
 
     Examples
     --------
+    >>> from dpskit.psf import airy
     >>> from dpskit.synth import optical_image
     >>> sharp = np.random.default_rng(0).random((64, 64))
     >>> light = optical_image(sharp[None], airy(3.5)[None])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from numbers import Real
 
 import numpy as np
@@ -11,10 +12,12 @@ from scipy import fft
 
 from dpskit._utils.fft import frequency_radius, transfer_function
 from dpskit._utils.params import Interval, validate_params
+from dpskit._utils.transfer import AIRY_CUTOFF
 from dpskit._utils.validation import check_psf
 from dpskit.exceptions import InvalidParameterError
+from dpskit.psf.models import airy
 
-__all__ = ["cutoff", "otf", "otf_profile"]
+__all__ = ["cutoff", "otf", "otf_profile", "sampled_airy_otf"]
 
 
 def otf(psf: ArrayLike, shape: Sequence[int] | None = None) -> np.ndarray:
@@ -137,3 +140,41 @@ def cutoff(psf: ArrayLike, level: float = 0.01) -> float:
         return 0.5
     last = slice(below[0], below[0] - 2, -1)
     return float(np.interp(level, modulus[last], frequency[last]))
+
+
+def sampled_airy_otf(k: np.ndarray, fwhm_px: float) -> np.ndarray:
+    """Return the transfer function of `dpskit.psf.airy`, whose far tails are cut.
+
+    The 2 % of light in the tails of the closed form is missing in images that were
+    simulated with it, or freed of their haze.
+
+    Parameters
+    ----------
+    k : ndarray
+        Frequencies in cycles per pixel.
+    fwhm_px : float
+        Width of the PSF in pixels.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of `k`.
+
+    Examples
+    --------
+    >>> psf = airy(6.0)
+    >>> k = frequency_radius(psf.shape)
+    >>> float(np.abs(sampled_airy_otf(k, 6.0) - np.abs(otf(psf))).max()) < 0.01
+    True
+    """
+    return np.interp(k * fwhm_px, *_airy_table(), right=0.0)
+
+
+@cache
+def _airy_table() -> tuple[np.ndarray, np.ndarray]:
+    """Return frequencies times the width, and what `dpskit.psf.airy` passes of them."""
+    width = 8.0
+    line = airy(width).sum(axis=0)
+    place = np.arange(len(line)) - len(line) // 2
+    frequency = np.linspace(0, 1.7 * AIRY_CUTOFF, 1700)
+    return frequency, np.cos(2 * np.pi / width * np.outer(frequency, place)) @ line

@@ -19,6 +19,7 @@ from dpskit._utils.fft import frequency_radius, transfer_function
 from dpskit._utils.transfer import airy_otf, gaussian_otf
 from dpskit.nn import guide_channels
 from dpskit.psf import pupil
+from dpskit.psf.transfer import sampled_airy_otf
 from dpskit.synth import structures
 from dpskit.synth.dense import dense_picture
 from dpskit.synth.thick import thick_sample
@@ -334,9 +335,13 @@ def _true_otf(
     errors: tuple[float, float],
     other_shapes: float,
 ) -> np.ndarray:
-    """Return the Airy OTF, or one of wrong width or shape, broadened, with tails."""
+    """Return the Airy OTF, or one of wrong width or shape, broadened, with tails.
+
+    Far tails, which go with haze that is removed, are there in half of the pictures.
+    """
+    ideal = airy_otf if rng.random() < 0.5 else sampled_airy_otf
     if rng.random() < 0.4:
-        return airy_otf(k, fwhm_px)
+        return ideal(k, fwhm_px)
     error = errors[1]
     if errors[0] < error:
         error = np.exp(rng.uniform(*np.log(errors)))
@@ -347,7 +352,7 @@ def _true_otf(
     if other_shapes and rng.random() < other_shapes:
         otf = _other_otf(k, width, scale * rng.uniform(0, 0.08), rng)
     else:
-        otf = airy_otf(k, width)
+        otf = ideal(k, width)
     if rng.random() < 0.4:
         otf = otf * gaussian_otf(k, scale * rng.uniform(0.5, 2.0))
     if rng.random() < 0.4:
