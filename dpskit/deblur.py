@@ -300,7 +300,8 @@ default="auto"
         image, pedestal = given.image, given.pedestal
         found = self._deblurred(given)
         sharp, haze, dense = found.sharp, found.haze, found.dense
-        error, mismatch = _width_error(width), psf_mismatch(image - haze, sharp, fwhm)
+        error = _width_error(width)
+        mismatch = psf_mismatch(image - haze, sharp, fwhm, dense)
         if dense and self.background == "auto":
             ground = pedestal.flat[0]
             image, sharp, pedestal = image + ground, sharp + ground, 0 * pedestal
@@ -322,6 +323,7 @@ default="auto"
             psf_error=error,
             mismatch=mismatch,
             steps=steps,
+            dense=dense,
         )
         out = done.image
         if self.grid == "input" and not own_pixels:

@@ -23,13 +23,14 @@ from dpskit.psf.transfer import sampled_airy_otf
 __all__ = ["Refined", "filling", "planned_steps", "psf_mismatch", "refine"]
 
 _MOST_STEPS = 85
-_LEAST, _LEAST_LIGHT, _SPARSE = 1, 40, 0.25
+_LEAST, _LEAST_LIGHT, _SPARSE = 1, 40, 0.35
 _CHECKED = 5
 _UNEXPLAINED, _LONGER = 1.5, 2
 _MEDIAN_OF_SQUARES = 0.4549
 _BAND = (0.8, 1.0)
 _COARSE = (0.1, 0.2)
 _FINER = {(0.3, 0.4): 2.5, (0.4, 0.6): 1.5, (0.6, 0.8): 1.5}
+_USUAL = {(0.3, 0.4): (-0.01, 0.03), (0.6, 0.8): (-0.05, math.inf)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ class _Optics:
         spectrum = fft.dctn(x, norm="ortho", workers=-1) * self.otf
         return fft.idctn(spectrum, norm="ortho", workers=-1, overwrite_x=True)
 
-    def mismatch(self, seen: np.ndarray, told: np.ndarray) -> float:
+    def mismatch(self, seen: np.ndarray, told: np.ndarray, dense: bool) -> float:
         """Return how the amplitude of an image over its model changes, of spectra."""
 
         def amplitude(limits: tuple[float, float]) -> float:
@@ -76,6 +77,10 @@ class _Optics:
             return float(a @ b / (b @ b)) if np.any(b) else 1.0
 
         coarse = amplitude(_COARSE) or 1.0
+        if dense:
+            changes = [amplitude(band) / coarse - 1 for band in _USUAL]
+            limits = zip(changes, _USUAL.values(), strict=True)
+            return 0.0 if all(a <= x <= b for x, (a, b) in limits) else 1.0
         return max(w * abs(amplitude(b) / coarse - 1) for b, w in _FINER.items())
 
     def discrepancy(
@@ -89,7 +94,9 @@ class _Optics:
         return float(usual) / expected
 
 
-def psf_mismatch(light: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> float:
+def psf_mismatch(
+    light: np.ndarray, sharp: np.ndarray, fwhm_px: float, dense: bool = False
+) -> float:
     """Return the relative error of a PSF's width that the image shows.
 
     Parameters
@@ -100,6 +107,9 @@ def psf_mismatch(light: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> float:
         Deblurred estimate.
     fwhm_px : float
         Width of the Airy PSF.
+    dense : bool, default=False
+        Whether light is nearly everywhere: then 0 where the change is usual for the
+        right PSF, under which the network leaves out fine detail, and 1 elsewhere.
 
     Returns
     -------
@@ -119,7 +129,7 @@ def psf_mismatch(light: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> float:
     """
     optics = _Optics(light.shape, fwhm_px, light.dtype)
     seen, told = (fft.dctn(x, norm="ortho", workers=-1) for x in (light, sharp))
-    return optics.mismatch(seen, told * optics.otf)
+    return optics.mismatch(seen, told * optics.otf, dense)
 
 
 def filling(image: np.ndarray, fwhm_px: float) -> float:
@@ -148,7 +158,11 @@ def filling(image: np.ndarray, fwhm_px: float) -> float:
 
 
 def planned_steps(
-    image: np.ndarray, fwhm_px: float, noise: Noise, psf_error: float = 0.0
+    image: np.ndarray,
+    fwhm_px: float,
+    noise: Noise,
+    psf_error: float = 0.0,
+    dense: bool = False,
 ) -> int:
     """Return the steps that an image and a PSF of this quality can bear.
 
@@ -162,17 +176,20 @@ def planned_steps(
         Of the image; its gain turns grey values into photons.
     psf_error : float, default=0
         Relative error of the PSF's width or transfer function.
+    dense : bool, default=False
+        Whether light is nearly everywhere.
 
     Returns
     -------
     int
-        ``6 (N / 300)^0.7 / (1 + (f / 0.25)^6) - 5`` for a squared signal to
+        ``5 (N / 300)^0.7 / (1 + (f / 0.35)^4) - 1`` for a squared signal to
         noise ratio N of the brightest parts, squares of the PSF's width over 3.5
-        (their photons, if there is no other noise) and a `filling` f, and at most
+        (their photons, if there is no other noise) and a `filling` f; for dense
+        pictures, whose edges ring, ``2 (N / 3000)^0.5``. At most
         ``5 M / 300 - 4`` with ``M = 1 / (0.68 psf_error)^2``, from 0
         to 85: near the best counts on simulated validation images. Where the light
-        allows none, but N is 40 or more and f below 0.25, it is 1, which gains more
-        than it loses at any width.
+        allows none, but N is 40 or more in a sparse picture, it is 1, which gains
+        more than it loses at any width.
 
     Examples
     --------
@@ -180,10 +197,12 @@ def planned_steps(
     >>> planned_steps(sparse, 2.0, Noise(1.0, 0.0, 1.0), psf_error=0.05)
     10
     """
-    return _bounded(*_allowed(image, fwhm_px, noise), psf_error)
+    return _bounded(*_allowed(image, fwhm_px, noise, dense), psf_error)
 
 
-def _allowed(image: np.ndarray, fwhm_px: float, noise: Noise) -> tuple[float, int]:
+def _allowed(
+    image: np.ndarray, fwhm_px: float, noise: Noise, dense: bool
+) -> tuple[float, int]:
     """Return the steps that the light allows, and the least to take."""
     signal = max(float(np.quantile(image, 0.999)), 1e-30)
     if noise.gain > 0:
@@ -192,9 +211,11 @@ def _allowed(image: np.ndarray, fwhm_px: float, noise: Noise) -> tuple[float, in
         light = signal / (1 + max(dark, 0.0) / signal) / noise.gain
     else:
         light = signal**2 / noise.level if noise.level > 0 else math.inf
-    crowd = filling(image, fwhm_px) / _SPARSE
     light *= (fwhm_px / CANONICAL_FWHM_PX) ** 2
-    steps = 6 * (light / 300) ** 0.7 / (1 + crowd**6) - 5
+    if dense:
+        return 2 * (light / 3000) ** 0.5, 0
+    crowd = filling(image, fwhm_px) / _SPARSE
+    steps = 5 * (light / 300) ** 0.7 / (1 + crowd**4) - 1
     taken = steps < _LEAST and crowd < 1 and light >= _LEAST_LIGHT
     return steps, _LEAST if taken else 0
 
@@ -218,6 +239,7 @@ def refine(
     psf_error: float = 0.02,
     mismatch: float | None = None,
     steps: int | None = None,
+    dense: bool = False,
 ) -> Refined:
     """Move `start` towards the measured image by Richardson-Lucy steps.
 
@@ -242,8 +264,10 @@ def refine(
         that is the largest of `psf_error`, `mismatch` and a fifth of what the
         background varies by, which is never known exactly; then as many more as the
         noise and what the mismatch has become allow, for the network's errors fade
-        with the steps and the PSF's stay; and, without haze, up to twice as many as
-        the noise allows while the discrepancy is above 1.5.
+        with the steps and the PSF's stay; and, in sparse pictures without haze, up
+        to twice as many as the noise allows while the discrepancy is above 1.5.
+    dense : bool, default=False
+        Whether light is nearly everywhere.
 
     Returns
     -------
@@ -277,11 +301,12 @@ def refine(
     checked = most = steps
     if steps is None:
         if mismatch is None:
-            mismatch = psf_mismatch(image - background, np.maximum(start, 0), fwhm_px)
-        allowed = _allowed(image, fwhm_px, noise)
+            light, x = image - background, np.maximum(start, 0)
+            mismatch = psf_mismatch(light, x, fwhm_px, dense)
+        allowed = _allowed(image, fwhm_px, noise, dense)
         steps = _bounded(*allowed, psf_error=0.0)
         checked = _bounded(*allowed, psf_error=max(error, mismatch))
-        most = min((1 if uneven else _LONGER) * steps, _MOST_STEPS)
+        most = min((1 if uneven or dense else _LONGER) * steps, _MOST_STEPS)
     shape = image.shape
     large = fft_shape(shape, (0, 0))
     background = pad_mirror(np.broadcast_to(background, shape), large)[0]
@@ -299,7 +324,7 @@ def refine(
         return optics.discrepancy(image - model, model, noise)
 
     def changed(model: np.ndarray) -> float:
-        return optics.mismatch(seen, fft.dctn(model, norm="ortho", workers=-1))
+        return optics.mismatch(seen, fft.dctn(model, norm="ortho", workers=-1), dense)
 
     while taken < most:
         model = optics.blur(point)

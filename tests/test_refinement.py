@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import fft
 from scipy.ndimage import gaussian_filter
 
+from dpskit._utils.transfer import AIRY_CUTOFF, cosine_radius
 from dpskit.baselines import richardson_lucy
 from dpskit.preprocessing import Noise, estimate_noise
 from dpskit.psf import airy
@@ -47,7 +49,7 @@ def sparse(photons):
 
 
 @pytest.mark.parametrize(
-    ("photons", "low", "high"), [(5, 0, 0), (60, 1, 1), (300, 1, 2), (3000, 20, 35)]
+    ("photons", "low", "high"), [(5, 0, 0), (60, 1, 1), (300, 2, 5), (3000, 20, 35)]
 )
 def test_light_plans_steps(photons, low, high):
     assert low <= planned_steps(sparse(photons), 3.5, Noise(2.5, 0.0, 1.0)) <= high
@@ -59,6 +61,26 @@ def test_dense_images_and_doubtful_widths_plan_fewer_steps():
     assert planned_steps(image, 3.5, noise, psf_error=0.1) < steps
     dense = image.max() * (0.5 + 0.5 * np.indices(image.shape)[0] / 60)
     assert planned_steps(dense, 3.5, noise) < steps
+
+
+@pytest.mark.parametrize(("photons", "steps"), [(60, 0), (1000, 1), (3000, 2)])
+def test_edges_everywhere_bear_few_steps(photons, steps):
+    image = np.full((60, 60), 2.5 * photons)
+    assert planned_steps(image, 3.5, Noise(2.5, 0.0, 1.0), dense=True) == steps
+
+
+@pytest.mark.parametrize(("told", "usual"), [(3.5, True), (2.8, False), (4.2, False)])
+def test_dense_pictures_show_a_wrong_psf_at_coarse_frequencies(told, usual, rng):
+    """What the network leaves out of fine detail is no sign of a wrong one."""
+    truth = gaussian_filter(rng.random((128, 128)), 1.0)
+    frequency = cosine_radius(truth.shape) * 3.5 / AIRY_CUTOFF
+    left_out = np.where(frequency > 0.6, 0.8, 1.0)
+    smooth = fft.idctn(fft.dctn(truth) * left_out)
+    image = blur(truth)
+    noise = Noise(1e-6, 0.0, 1e-6)
+    done = refine(smooth, image, told, noise, dense=True)
+    assert (done.steps > 0) == usual
+    assert psf_mismatch(image, smooth, told) > 0.1
 
 
 def test_filling_is_the_relative_mean():
