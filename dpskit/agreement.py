@@ -96,7 +96,8 @@ def agreeing_width(image: np.ndarray, width: Width, explain: Explain) -> Width:
     The drift at the right width is not exactly zero: on simulated validation
     images it is Gaussian with the mean and the deviation of `_expected`.
     """
-    image = _busiest(image, _CROP_PX)
+    oversampled = max(width.fwhm_px / CANONICAL_FWHM_PX, 1.0)
+    image = _busiest(image, int(_CROP_PX * oversampled))
     seen = [drift(*explain(image, width.fwhm_px * (1 + e))) for e in _TRIALS]
     drifts, correlations = np.array(seen).T
     slope = (drifts[-1] - drifts[0]) / (_TRIALS[-1] - _TRIALS[0])

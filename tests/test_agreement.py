@@ -76,7 +76,9 @@ def test_width_stays_where_the_result_says_nothing(sharp, rng):
     assert agreeing_width(sharp, told, noise) == told
 
 
-def test_busiest_part_of_a_large_image_decides(sharp):
+@pytest.mark.parametrize(("fwhm_px", "side"), [(3.0, 256), (7.0, 512)])
+def test_busiest_part_of_a_large_image_decides(sharp, fwhm_px, side):
+    """As large on the grid of the network, where the image is finer than that."""
     image = np.zeros((700, 600))
     image[400:496, 300:396] = sharp
     shapes = []
@@ -85,8 +87,8 @@ def test_busiest_part_of_a_large_image_decides(sharp):
         shapes.append((part.shape, part.std()))
         return amplified(sharp, 1, 1), sharp
 
-    agreeing_width(image, Width(4.0, 0.3, "estimated"), explain)
-    assert {shape for shape, _ in shapes} == {(256, 256)}
+    agreeing_width(image, Width(fwhm_px, 0.3, "estimated"), explain)
+    assert {shape for shape, _ in shapes} == {(side, side)}
     assert shapes[0][1] > image.std()
 
 
