@@ -2,7 +2,7 @@
 
     python -m benchmarks.calibrate_dense
 
-Simulates 8,000 pictures, trains the network of `dpskit.ground` on what
+Simulates 13,000 pictures, trains the network of `dpskit.ground` on what
 `DPSDeblur` shows it of them, stores it as ``dpskit/weights/ground.safetensors`` and
 writes to ``docs/dense.md`` how often pictures of other seeds are taken for what they
 are, and photographs, which it never saw. Two processes, half an hour, all seeds fixed.
@@ -40,8 +40,8 @@ from dpskit.weights import save_network
 ROOT = Path(__file__).parent.parent
 WEIGHTS = ROOT / "dpskit/weights/ground.safetensors"
 REPORT = ROOT / "docs/dense.md"
-SEED, TEST_SEED, N, N_VALIDATION, N_TEST = 70_000, 95_000, 8_000, 400, 800
-LEAST_AT_STAKE, EPOCHS, BATCH, RATE = 0.1, 28, 64, 2e-3
+SEED, TEST_SEED, N, N_VALIDATION, N_TEST = 70_000, 95_000, 13_000, 400, 800
+LEAST_AT_STAKE, EPOCHS, BATCH, RATE = 0.1, 24, 64, 2e-3
 GROUPS = {
     "structures": 0.31,
     "thick samples": 0.22,
@@ -365,14 +365,13 @@ Written by `python -m benchmarks.calibrate_dense`.
 Where light is nearly everywhere none of it is background, and none is removed
 (`dpskit.ground`). A small network decides (82,000 parameters, 0.1 s
 for 1024 x 1024 pixels): it sees the image, the haze that was found and the deblurred
-rest, but not their brightness. It was trained on 8,000 simulated pictures: eight kinds
+rest, but not their brightness. It was trained on 13,000 simulated pictures: eight kinds
 of structure with pedestals of up to three times their peak, haze and uneven
 illumination, and thick samples of them, against random fields, patchwork, dead leaves,
 wide shapes with sharp edges, and stripes that bend and fan out; peak photons
 log-uniform from 8 to 10,000, and 5 % without noise. Pictures count by the haze that a
 mistake would remove or leave. No photograph was used. Light is taken for signal at a
-probability above 0.7. (The network that ships took 20 epochs, and saw the haze that a
-sibling of `haze`, `haze-7`, found in them, of 4,000 also that of `haze`.)
+probability above 0.8.
 
 How often it is right on pictures of other seeds, and on crops of nine photographs:
 structures and thick samples are not taken for signal, and of all others 97 % of the

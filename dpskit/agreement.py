@@ -16,6 +16,7 @@ from scipy import fft
 
 from dpskit._utils.transfer import AIRY_CUTOFF, airy_otf, cosine_radius
 from dpskit.preprocessing.psf_choice import CANONICAL_FWHM_PX, Width
+from dpskit.preprocessing.width import busiest_block
 
 __all__ = ["agreeing_width", "drift"]
 
@@ -97,7 +98,7 @@ def agreeing_width(image: np.ndarray, width: Width, explain: Explain) -> Width:
     images it is Gaussian with the mean and the deviation of `_expected`.
     """
     oversampled = max(width.fwhm_px / CANONICAL_FWHM_PX, 1.0)
-    image = _busiest(image, int(_CROP_PX * oversampled))
+    image = busiest_block(image, int(_CROP_PX * oversampled))
     seen = [drift(*explain(image, width.fwhm_px * (1 + e))) for e in _TRIALS]
     drifts, correlations = np.array(seen).T
     slope = (drifts[-1] - drifts[0]) / (_TRIALS[-1] - _TRIALS[0])
@@ -121,10 +122,3 @@ def agreeing_width(image: np.ndarray, width: Width, explain: Explain) -> Width:
 def _expected(correlation: float) -> tuple[float, float]:
     """Return mean and standard deviation of the drift at the right width."""
     return 0.6 * (1 - correlation) - 0.01, 0.045 + 0.5 * (1 - correlation)
-
-
-def _busiest(image: np.ndarray, size: int) -> np.ndarray:
-    """Return the part of an image, of `size` at most, that varies most."""
-    starts = [range(0, max(n - size, 0) + 1, size // 2) for n in image.shape]
-    parts = [image[y : y + size, x : x + size] for y in starts[0] for x in starts[1]]
-    return max(parts, key=lambda part: float(np.std(part)))

@@ -37,7 +37,8 @@ from dpskit.synth.pairs import ImageBatches
 __all__ = ["DPSDeblur"]
 
 _HAZE, _HAZE_PHOTONS = 0.04, 1.0
-_PROBABLE = 0.7
+_PEDESTAL, _OFFSET = 0.25, 0.02
+_PROBABLE = 0.8
 _ROLL_OFF = 0.25
 _BIAS, _DENSE_BIAS = 0.2, 0.75
 _RESTORED = 2.0
@@ -52,6 +53,11 @@ class _Prepared:
     fwhm_px: float
     image: np.ndarray
     pedestal: np.ndarray
+
+    @property
+    def ground(self) -> float:
+        """The even light that was taken off; an offset below 0 is none."""
+        return max(float(self.pedestal.flat[0]), 0.0)
 
     @property
     def photons(self) -> float:
@@ -144,9 +150,11 @@ default="auto"
     Notes
     -----
     The result has the units of the input; its sum is the input's sum minus
-    the removed background. ``transform(a * X)`` is ``a * transform(X)``.
-    Where the width cannot be estimated 3.5 px is used, with a warning.
-    ``info["dense"]`` tells whether light was taken to be nearly everywhere.
+    the removed background. A dark level below 0 by 2 % of the range or more is an
+    offset, which is taken off whatever `background` says.
+    ``transform(a * X)`` is ``a * transform(X)``. Where the width cannot be
+    estimated 3.5 px is used, with a warning. ``info["dense"]`` tells whether light
+    was taken to be nearly everywhere.
 
     References
     ----------
@@ -285,8 +293,8 @@ default="auto"
 
     def _fit(self, X: np.ndarray) -> None:
         frames = X.reshape(-1, *X.shape[-2:])
-        if self.optics is None and self.fwhm_px is None:
-            self.width_ = self._shared_width(frames)
+        estimated = self.optics is None and self.fwhm_px is None
+        self.width_ = self._shared_width(frames) if estimated else None
         if self.weights is None:
             self.network_ = self._train(frames)
 
@@ -294,7 +302,7 @@ default="auto"
         width = self._width(frame)
         fwhm = self._network_fwhm()
         factor = fwhm / width.fwhm_px
-        scale = float(np.abs(frame).max()) or 1.0
+        scale = np.float64(np.abs(frame).max()) or np.float64(1)
         unit = (frame / scale).astype(np.float32)
         given = self._prepared(unit, width.fwhm_px)
         image, pedestal = given.image, given.pedestal
@@ -302,9 +310,9 @@ default="auto"
         sharp, haze, dense = found.sharp, found.haze, found.dense
         error = _width_error(width)
         mismatch = psf_mismatch(image - haze, sharp, fwhm, dense)
-        if dense and self.background == "auto":
-            ground = pedestal.flat[0]
-            image, sharp, pedestal = image + ground, sharp + ground, 0 * pedestal
+        if dense:
+            image, sharp = image + given.ground, sharp + given.ground
+            pedestal = pedestal - given.ground
         start, light, bandwidth = sharp, image, 0.5 / max(factor, 1.0)
         background = np.maximum(resample_back(haze, factor, frame.shape), 0)
         own_pixels = self.grid == "input" and factor > 0.5
@@ -393,12 +401,15 @@ default="auto"
         return _Prepared(light, fwhm_px, image, pedestal)
 
     def _pedestal(self, image: np.ndarray, fwhm_px: float) -> np.ndarray:
+        """Return what is taken off first; a level far below 0 always is."""
         method = self.background
-        if method == "auto":
-            background = estimate_background(image, fwhm_px, "constant")
-            dark, bright = float(background.flat[0]), float(image.max())
-            return background if dark > 0.25 * (bright - dark) else 0 * background
-        return estimate_background(image, fwhm_px, method)
+        if method not in ("auto", "none"):
+            return estimate_background(image, fwhm_px, method)
+        background = estimate_background(image, fwhm_px, "constant")
+        dark = float(background.flat[0])
+        share = dark / max(float(image.max()) - dark, 1e-30)
+        large = method == "auto" and share > _PEDESTAL
+        return background if large or share < -_OFFSET else 0 * background
 
     def _deblurred(self, given: _Prepared) -> _Deblurred:
         from dpskit.nn import guide_channels
@@ -419,13 +430,13 @@ default="auto"
         """Return the smooth light out of focus, and whether all light is signal."""
         from dpskit.weights import load_network
 
-        image, fwhm, ground = given.image, CANONICAL_FWHM_PX, given.pedestal.flat[0]
+        image, fwhm = given.image, CANONICAL_FWHM_PX
         sharp = self._predicted(load_network("haze", self._device()), channels)
         haze = _unexplained(image, sharp, fwhm, 2.0)
         photons, least = given.photons, _HAZE
         if photons > 0:
             least += _HAZE_PHOTONS / photons
-        probability = signal_probability(image + ground, haze, sharp, photons)
+        probability = signal_probability(image + given.ground, haze, sharp, photons)
         dense = probability > _PROBABLE
         faint = haze.sum() <= least * np.abs(image).sum()
         if faint or dense or stands_apart(haze, sharp, fwhm):
@@ -470,10 +481,11 @@ default="auto"
         from dpskit.nn import PRESETS, TrainingOptions, train
         from dpskit.synth import TrainingBatches
 
-        batches = TrainingBatches(seed=self.random_state)
         if self.objective == "paper":
             images = [self._canonical(frame) for frame in frames]
             batches = ImageBatches(images, seed=self.random_state)
+        else:
+            batches = TrainingBatches(seed=self.random_state)
         options = TrainingOptions(
             steps=self.fit_steps,
             warmup=min(200, self.fit_steps // 4),
@@ -481,7 +493,7 @@ default="auto"
             seed=self.random_state,
         )
         net, _ = train(PRESETS["compact"], batches, options, device=self._device())
-        return net.requires_grad_(False)
+        return net.cpu().requires_grad_(False)
 
     def _canonical(self, frame: np.ndarray) -> np.ndarray:
         """Return a frame as network input for `fit`."""

@@ -119,6 +119,35 @@ def test_large_camera_offset_is_taken_as_background():
     assert pearson(plain, lifted) > 0.98
 
 
+@pytest.mark.parametrize("background", ["auto", "none"])
+def test_a_level_below_zero_is_an_offset(background):
+    """Structures on a ground of -100, of which the mean is negative."""
+    image = scene(photons=300.0).image
+    deblur = DPSDeblur(fwhm_px=3.5, background=background)
+    low, info = deblur.transform(image - 100, return_info=True)
+    assert np.mean(image - 100) < 0
+    assert info["background"].mean() == pytest.approx(-100, abs=2)
+    assert pearson(low, deblur.transform(image)) > 0.99
+
+
+@pytest.mark.parametrize("factor", [1e-60, 1e200])
+def test_values_beyond_float32_are_kept(factor):
+    image = scene(photons=300.0).image.astype(float)
+    deblur = DPSDeblur(fwhm_px=3.5)
+    found, info = deblur.transform(factor * image, return_info=True)
+    np.testing.assert_allclose(found / factor, deblur.transform(image), rtol=1e-3)
+    assert np.all(np.isfinite(info["background"]))
+
+
+def test_a_second_fit_forgets_the_first():
+    image = scene().image
+    deblur = DPSDeblur().fit(image)
+    assert deblur.width_.fwhm_source == "fit"
+    deblur.set_params(fwhm_px=3.0).fit(image).set_params(fwhm_px=None)
+    _, info = deblur.transform(image, return_info=True)
+    assert info["fwhm_source"] == "estimated"
+
+
 def test_light_that_goes_on_beyond_the_border_is_no_edge():
     """The haze of a field cut out of a larger one is that of the larger one."""
     wide = scene(photons=3000.0).image

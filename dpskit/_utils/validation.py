@@ -42,7 +42,12 @@ def check_image(image: Any, owner: str, *, name: str = "X") -> np.ndarray:
             f"{owner} expects a dense image {name}; got a sparse matrix. "
             f"Pass {name}.toarray()."
         )
-    array = np.asarray(image)
+    try:
+        array = np.asarray(image)
+    except ValueError as error:
+        raise InvalidParameterError(
+            f"{owner} expects an image {name} with rows of equal length; got {error}."
+        ) from None
     if array.dtype.kind == "c":
         raise InvalidParameterError(
             f"{owner} expects a real image {name}: Complex data not supported; "

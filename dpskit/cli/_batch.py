@@ -14,6 +14,7 @@ from dpskit.cli._files import Job
 from dpskit.exceptions import DpskitError
 
 __all__ = [
+    "FAILURES",
     "add_files",
     "add_inputs",
     "check_free",
@@ -21,6 +22,7 @@ __all__ = [
     "decided",
     "read",
     "run_jobs",
+    "sentence",
     "write",
 ]
 
@@ -84,7 +86,7 @@ def run_jobs(
                 say(f"{job.source} -> {job.target}  {line}, {seconds:.1f} s")
             except FAILURES as error:
                 failed += 1
-                say(f"{job.source}: {_sentence(error)}", file=sys.stderr)
+                say(f"{job.source}: {sentence(error)}", file=sys.stderr)
     if failed and len(jobs) > 1:
         print(f"{failed} of {len(jobs)} files failed.", file=sys.stderr)
     return 1 if failed else 0
@@ -152,5 +154,6 @@ def _progress(jobs: list[Job], quiet: bool) -> Iterator[tuple[Any, Any]]:
         yield bar, say
 
 
-def _sentence(error: BaseException) -> str:
+def sentence(error: BaseException) -> str:
+    """Return the message of an error on one line."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -13,7 +13,8 @@ IMAGES = (".tif", ".tiff", ".png")
 TIFF = (".tif", ".tiff")
 MARK = "_dps"
 ERROR = "_error"  # its standard error, beside it
-RESULTS = (MARK, f"{MARK}{ERROR}", "_denoised", "_denoise_dps")
+PIPELINE = "_denoise_dps"  # and its stages, with their names
+RESULTS = (MARK, f"{MARK}{ERROR}", "_denoised", PIPELINE, "_compare")
 RECONSTRUCTED = "_sim"  # a result beside its raw frames, else images to deblur
 
 
@@ -34,7 +35,8 @@ def find_images(patterns: Iterable[str], *, results: bool = False) -> list[Path]
 
     A folder stands for the images directly in it, without results of
     earlier runs (``_dps.tif``, ``_dps_error.tif``, ``_denoised.tif``,
-    ``_denoise_dps.tif``, and ``a_sim.tif`` beside ``a.tif``) unless `results`.
+    ``_denoise_dps.tif`` and its stages, ``_compare.png``, and ``a_sim.tif`` beside
+    ``a.tif``) unless `results`.
     Files that were named are returned whether they exist or not, so that each
     can fail by itself.
 
@@ -66,7 +68,8 @@ def _is_image(path: Path) -> bool:
 
 def _is_result(name: str, names: set[str]) -> bool:
     source = name.removesuffix(RECONSTRUCTED)
-    return name.endswith(RESULTS) or (source != name and source in names)
+    marked = name.endswith(RESULTS) or f"{PIPELINE}_" in name
+    return marked or (source != name and source in names)
 
 
 def stem(path: Path) -> str:
@@ -114,9 +117,15 @@ def plan(sources: list[Path], output: str, mark: str = MARK) -> list[Job]:
 
 def _check_distinct(jobs: list[Job]) -> None:
     by_target: dict[Path, Path] = {}
+    sources = {job.source.resolve() for job in jobs}
     for job in jobs:
         if job.source.resolve() == job.target.resolve():
             raise UsageError(f"'{job.source}' cannot be its own result.")
+        if job.target.resolve() in sources:
+            raise UsageError(
+                f"'{job.target}' is an image to read; the result of '{job.source}' "
+                "cannot replace it."
+            )
         first = by_target.setdefault(job.target.resolve(), job.source)
         if first != job.source:
             raise UsageError(

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from dpskit.cli._batch import FAILURES, sentence
 from dpskit.cli._files import UsageError, stem
 from dpskit.cli._methods import METHODS, Method, parse_methods
 from dpskit.cli._optics import add_optics, check_optics, width_parameters
 from dpskit.cli._report import Comparison, write_report
-from dpskit.exceptions import DpskitError, FileFormatError, InvalidParameterError
+from dpskit.exceptions import FileFormatError, InvalidParameterError
 
 __all__ = ["add_parser"]
 
-FAILURES = (DpskitError, OSError, MemoryError, RuntimeError, ValueError)
 INPUT = "input"
 WITH_TRUTH = "psnr,ssim,resolution"
 WITHOUT_TRUTH = "resolution,rsp,rse"
@@ -255,7 +255,7 @@ def _measure_all(
             comparison.add(method.title, estimator, names, cache=args.cache)
         except FAILURES as error:
             failed += 1
-            bar.write(f"{method.title}: {_sentence(error)}", file=sys.stderr)
+            bar.write(f"{method.title}: {sentence(error)}", file=sys.stderr)
         else:
             if not args.quiet:
                 bar.write(comparison.line(method.title))
@@ -264,7 +264,3 @@ def _measure_all(
 
 def _same(image: np.ndarray) -> np.ndarray:
     return image
-
-
-def _sentence(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -78,6 +78,10 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
 
 
 def _count_or_auto(text: str) -> int | str:
+    if text != "auto" and not text.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"must be 'auto' or a whole number of 0 or more; got '{text}'."
+        )
     return text if text == "auto" else int(text)
 
 

@@ -60,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     with warnings.catch_warnings():
-        warnings.simplefilter("always", DpskitWarning)
+        quiet = getattr(args, "quiet", False)
+        warnings.simplefilter("ignore" if quiet else "always", DpskitWarning)
         warnings.showwarning = _show_warning
         try:
             code = args.run(args)

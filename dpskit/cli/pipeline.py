@@ -157,16 +157,20 @@ def _grouped(image: Any, args: argparse.Namespace) -> Any:
     if shape[-3] == n:
         return image
     grouped = image.data.reshape(*shape[:-3], shape[-3] // n, n, *shape[-2:])
-    return replace(image, data=grouped, axes=image.axes[:-2] + "QYX")
+    free = next(letter for letter in "TSR" if letter not in image.axes)
+    outer = image.axes[:-2].replace("Q", free)
+    return replace(image, data=grouped, axes=outer + "QYX")
 
 
 def _write_stages(
     job: Job, args: argparse.Namespace, image: Any, pipeline: Any
 ) -> None:
     """Write the image after every stage beside the result."""
+    mosaic = args.sim and args.order == "mosaic"
     for name, data in pipeline.stages(image.data).items():
         target = job.target.with_name(f"{job.target.stem}_{name}.tif")
         axes = image.axes[: data.ndim - 2] + "YX"
-        scale = data.shape[-1] / image.data.shape[-1]
+        raw = mosaic and data.shape != image.data.shape
+        scale = data.shape[-1] * (args.phases if raw else 1) / image.data.shape[-1]
         part = replace(image, axes=axes).on_grid(data, scale)
         write(replace(job, target=target), args, part)

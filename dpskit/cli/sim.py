@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dpskit.cli._batch import add_files, add_inputs, chosen, read, run_jobs, write
+from dpskit.cli._batch import (
+    add_files,
+    add_inputs,
+    check_free,
+    chosen,
+    read,
+    run_jobs,
+    write,
+)
 from dpskit.cli._files import Job, UsageError, find_images, plan
 from dpskit.exceptions import InvalidParameterError
 
@@ -120,14 +129,20 @@ def _build(args: argparse.Namespace, pixel_size_nm: float | None) -> Any:
 
 def _reconstruct(job: Job, args: argparse.Namespace) -> str:
     """Write the result of one file and return a line about it."""
+    from dpskit.io import atomic_path
+
     image = read(job, args)
+    if args.save_parameters:
+        check_free(replace(job, target=Path(args.save_parameters)), args)
     method = _build(args, image.pixel_size_nm)
     method.set_params(verbose=not args.quiet).fit(image.data)
     known = method.parameters_
     data = method.transform(image.data)
     write(job, args, _halved(image, data, known.pixel_size_nm))
     if args.save_parameters:
-        Path(args.save_parameters).write_text(known.to_json() + "\n", "utf-8")
+        target = Path(args.save_parameters)
+        with atomic_path(target, overwrite=args.overwrite) as temporary:
+            temporary.write_text(known.to_json() + "\n", "utf-8")
     periods = ", ".join(f"{p:.0f}" for p in known.period_nm)
     depths = ", ".join(f"{m:.2f}" for m in known.modulation)
     return f"periods {periods} nm, modulation {depths}, order {known.order}"

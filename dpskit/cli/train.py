@@ -111,6 +111,9 @@ def run(args: argparse.Namespace) -> int:
     config, batches = recipe.prepare(args, data_seed)
     initial = load_network(args.initial).state_dict() if args.initial else None
     objective = recipe.objective() if recipe.objective else None
+    device = resolve_device(args.device)
+    if not args.resume:
+        checkpoint.unlink(missing_ok=True)
     with _progress(options.steps, args.quiet) as report:
         net, history = train(
             config,
@@ -119,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
             checkpoint=checkpoint,
             initial=initial,
             objective=objective,
-            device=resolve_device(args.device),
+            device=device,
             report=report,
         )
     unseen = replace(batches, seed=data_seed + 1_000_003)
@@ -171,8 +174,6 @@ def _paths(args: argparse.Namespace) -> tuple[Path, Path]:
             raise FileExistsError(
                 f"'{path}' exists; add --resume to go on or --overwrite to start again."
             )
-    if not args.resume:
-        checkpoint.unlink(missing_ok=True)
     return out, checkpoint
 
 

@@ -33,7 +33,7 @@ class ArtifactRemover(ImageTransformer):
         see Notes.
     tile_size : int, optional
         Side in pixels, 128 or more, of the tiles the network takes. Default
-        512.
+        704.
     device : str, default="auto"
         "auto" is CUDA where there is one.
     verbose : bool, default=False
@@ -95,6 +95,7 @@ class ArtifactRemover(ImageTransformer):
         dark = float(np.quantile(frame, 0.02))
         scale = float(np.abs(frame - dark).max()) or 1.0
         channels = ((frame - dark) / scale)[None].astype(np.float32)
-        out = scale * apply_network(net, channels, self.tile_size) + dark
+        out = apply_network(net, channels, self.tile_size).astype(frame.dtype)
+        out = scale * out + dark
         out = keep_sum(np.maximum(out, 0), frame)
         return frame + self.strength * (out - frame), {"strength": self.strength}

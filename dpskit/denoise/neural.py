@@ -54,7 +54,7 @@ class NeuralDenoiser(ImageTransformer):
         itself too: the mistakes of a denoiser and the noise are not the same.
     tile_size : int, optional
         Side in pixels, 128 or more, of the tiles the network takes; smaller
-        tiles need less memory. Default 512.
+        tiles need less memory. Default 704.
     device : str, default="auto"
         "auto" is CUDA where there is one.
     fit_steps : int, default=400

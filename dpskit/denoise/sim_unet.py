@@ -32,7 +32,7 @@ class ResUNetSIM(ImageTransformer):
         ``dpskit train sim-unet`` writes it.
     tile_size : int, optional
         Side in raw pixels, 128 or more, of the tiles the network takes.
-        Default 512.
+        Default 704.
     device : str, default="auto"
         "auto" is CUDA where there is one.
     verbose : bool, default=False
@@ -123,4 +123,5 @@ class ResUNetSIM(ImageTransformer):
         net = network_on(self.device, self.weights, "sim-unet")
         scale = frame_scale(frames)
         channels = (frames / scale).astype(np.float32)
-        return scale * apply_network(net, channels, self.tile_size)
+        out = apply_network(net, channels, self.tile_size)
+        return scale * out.astype(frames.dtype)

@@ -25,7 +25,6 @@ from dpskit.io.image import Image
 
 __all__ = ["imread"]
 
-_TIFF = (".tif", ".tiff")
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 # What tifffile logs, and then reads fewer pages, when the file ends too early.
 _BROKEN = re.compile(r"invalid (page|value) offset|corrupted tag list")

@@ -201,7 +201,8 @@ def _options(
                 f"The 'data' parameter of imwrite must be of a dtype that OME-TIFF "
                 f"knows. Got {data.dtype} instead."
             )
-        return _ome_options(axes, pixel, metadata) | {"bigtiff": big}
+        n = data.shape[axes.index("C")] if "C" in axes else 1
+        return _ome_options(axes, pixel, metadata, n) | {"bigtiff": big}
     letters = iter(_IMAGEJ_AXES)
     ordered = all(axis in letters for axis in axes)
     if data.dtype.name in _IMAGEJ_DTYPES and ordered and not big:
@@ -229,7 +230,9 @@ def _imagej_options(axes: str, pixel: float | None, metadata: dict) -> dict[str,
     }
 
 
-def _ome_options(axes: str, pixel: float | None, metadata: dict) -> dict[str, Any]:
+def _ome_options(
+    axes: str, pixel: float | None, metadata: dict, n_channels: int
+) -> dict[str, Any]:
     names = metadata.get("channel_names")
     z_step = metadata.get("z_step_nm")
     known = {
@@ -238,7 +241,7 @@ def _ome_options(axes: str, pixel: float | None, metadata: dict) -> dict[str, An
         "PhysicalSizeY": pixel and pixel / 1e3,
         "PhysicalSizeZ": z_step and z_step / 1e3,
         "TimeIncrement": metadata.get("frame_interval_s"),
-        "Channel": {"Name": names} if names else None,
+        "Channel": {"Name": names} if names and len(names) == n_channels else None,
         "Description": metadata.get("description"),
     }
     return {"ome": True, "metadata": _known(known)}
@@ -246,12 +249,8 @@ def _ome_options(axes: str, pixel: float | None, metadata: dict) -> dict[str, An
 
 def _plain_options(axes: str, pixel: float | None, metadata: dict) -> dict[str, Any]:
     keep = ("z_step_nm", "frame_interval_s", "channel_names", "labels", "description")
-    options = {
-        "metadata": {
-            "axes": axes,
-            "dpskit": _known({key: metadata.get(key) for key in keep}),
-        }
-    }
+    known = _known({key: metadata.get(key) for key in keep})
+    options = {"metadata": {"axes": axes} | ({"dpskit": known} if known else {})}
     if pixel:
         options |= {"resolution": (1e7 / pixel,) * 2, "resolutionunit": "CENTIMETER"}
     return options

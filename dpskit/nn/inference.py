@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -79,8 +80,8 @@ def predict(
     channels : ndarray of shape (channels, height, width)
         Network input, float32.
     tile_size : int or None, default=704
-        Largest side of a tile, halo included, which bounds the memory; tiles
-        are made equal. None takes the image whole.
+        Largest side of a tile, halo included but not `edge_px`, which bounds the
+        memory; tiles are made equal. None takes the image whole.
     halo_px : int, default=96
         Overlap that is computed and thrown away on each side, rounded up to a
         multiple of the stride. The full receptive field (192 px for kernels
@@ -111,9 +112,9 @@ def predict(
     (17, 23)
     """
     rules = {
-        "tile_size": [None, Interval(int, 1, float("inf"))],
-        "halo_px": [Interval(int, 0, float("inf"))],
-        "edge_px": [Interval(int, 0, float("inf"))],
+        "tile_size": [None, Interval(Integral, 1, float("inf"))],
+        "halo_px": [Interval(Integral, 0, float("inf"))],
+        "edge_px": [Interval(Integral, 0, float("inf"))],
         "precision": [Options(("auto", *_DTYPES))],
         "orientations": [Options((1, 8))],
     }

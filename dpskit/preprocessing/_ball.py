@@ -23,7 +23,7 @@ def roll(image: np.ndarray, radius: float, height: float) -> np.ndarray:
     height : float
         Half axis along the intensity, in the unit of the image.
     """
-    offset = np.arange(math.floor(radius) + 1)
+    offset = np.arange(min(math.floor(radius), max(image.shape) - 1) + 1)
     square = offset[:, None] ** 2 + offset**2
     depth = height * (1 - np.sqrt(np.maximum(1 - square / radius**2, 0)))
     reach = np.count_nonzero(square <= radius**2, axis=1) - 1

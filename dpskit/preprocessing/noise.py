@@ -59,7 +59,7 @@ def estimate_noise(image: np.ndarray, fwhm_px: float, nyquist: float = 0.5) -> N
     -----
     Beyond the cutoff ``1.029 / fwhm_px`` there is only noise. Its local power
     against the local mean gives gain and floor by least squares over bins of
-    equal population. An undersampled image has no such band; the highest 10 %
+    equal range. An undersampled image has no such band; the highest 10 %
     of its frequencies are taken, and the estimate is an upper bound.
 
     Examples
@@ -74,7 +74,7 @@ def estimate_noise(image: np.ndarray, fwhm_px: float, nyquist: float = 0.5) -> N
     band = (k > 1.1 * AIRY_CUTOFF / fwhm_px) & _within(image.shape, 0.96 * nyquist)
     if band.mean() < 0.02:
         inside = _within(image.shape, nyquist)
-        band = inside & (k >= np.quantile(k[inside], 0.9))
+        band = inside & (k > 0) & (k >= np.quantile(k[inside], 0.9))
     coefficients = fft.dctn(image, norm="ortho", workers=-1)
     level = float(np.mean(coefficients[band] ** 2)) if band.any() else 0.0
     noise = fft.idctn(coefficients * band, norm="ortho", workers=-1)

@@ -128,7 +128,7 @@ def estimate_fwhm(image: Any) -> WidthEstimate:
     validate_params(rules, {"image.shape": image.shape}, "estimate_fwhm")
     if min(image.shape) < MIN_SIZE:
         return WidthEstimate(reason=f"the image is smaller than {MIN_SIZE} px")
-    standard = standardise(_busiest_block(image.astype(np.float64), BLOCK))
+    standard = standardise(busiest_block(image.astype(np.float64), BLOCK))
     if standard is None:
         return WidthEstimate(reason="the image is constant")
     spectrum = RingSpectrum.measure(standard)
@@ -161,7 +161,7 @@ def look_at_cutoff(
     return WidthEstimate(first.fwhm_px * change, first.std_px * change)
 
 
-def _busiest_block(image: np.ndarray, size: int) -> np.ndarray:
+def busiest_block(image: np.ndarray, size: int) -> np.ndarray:
     """Return the block of the largest variance from a grid with mirror symmetry."""
     rest = [max(n - size, 0) for n in image.shape]
     starts = [{f * r // 4 for f in range(3)} for r in rest]

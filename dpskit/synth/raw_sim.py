@@ -27,7 +27,6 @@ from dpskit.synth.structures import Emitters
 __all__ = ["RawSIM", "SIMPattern", "detection_otf", "sim_pattern", "simulate_raw_sim"]
 
 MODULATION = (0.85, 0.70, 0.55)
-_SHARE = Interval(Real, 0, 1, closed="both")
 
 
 @dataclass(frozen=True, eq=False)

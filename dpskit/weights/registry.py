@@ -98,8 +98,11 @@ def read_card(weights: str | os.PathLike) -> dict[str, Any]:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(min(length, 2**24)))
-        return json.loads(header["__metadata__"]["card"])
-    except (KeyError, ValueError, struct.error):
+        card = json.loads(header["__metadata__"]["card"])
+        if not {"config", "sha256"} <= card.keys():
+            raise KeyError("config")
+        return card
+    except (AttributeError, KeyError, TypeError, ValueError, struct.error):
         raise WeightsError(
             f"The weights file {path.name} must hold a dpskit model card. "
             "Got a damaged or foreign file; write it with save_network."

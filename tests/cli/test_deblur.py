@@ -126,6 +126,21 @@ def test_quiet_says_nothing(cell, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_notes_are_quiet_too(tmp_path, capsys):
+    """The width of an even image cannot be read, which is a note."""
+    imwrite(tmp_path / "even.tif", np.ones((32, 32), np.float32))
+    assert deblur(tmp_path / "even.tif", tmp_path / "1.tif") == 0
+    assert "note: DPSDeblur could not estimate" in capsys.readouterr().err
+    assert deblur(tmp_path / "even.tif", tmp_path / "2.tif", "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_refine_says_what_it_takes(cell, capsys):
+    with pytest.raises(SystemExit):
+        deblur(cell, cell.parent / "out", "--refine", "many")
+    assert "must be 'auto' or a whole number" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "options", [["--na", 1.4, "--wavelength-nm", 525], ["--fwhm-nm", 200]]
 )

@@ -24,8 +24,10 @@ def test_folder_without_results_and_others(folder):
 
 
 def test_folder_without_results_of_any_command(tmp_path):
-    for mark in ("", "_dps", "_denoised", "_sim", "_denoise_dps", "_sim_dps"):
+    marks = ("_dps", "_denoised", "_sim", "_denoise_dps", "_sim_dps")
+    for mark in ("", *marks, "_denoise_dps_input", "_denoise_dps_deblur"):
         (tmp_path / f"a{mark}.tif").touch()
+    (tmp_path / "a_compare.png").touch()
     assert find_images([str(tmp_path)]) == [tmp_path / "a.tif"]
     (tmp_path / "a.tif").unlink()
     assert find_images([str(tmp_path)]) == [tmp_path / "a_sim.tif"], "to be deblurred"
@@ -78,6 +80,7 @@ def test_folder_that_looks_like_a_file(tmp_path):
         (["x/a.tif", "y/a.tif"], "out", "would both become"),
         (["a.tif", "a.ome.tif"], "out", "would both become"),
         (["a.tif"], "./a.tif", "cannot be its own result"),
+        (["a.tif", "a_dps.tif"], ".", "is an image to read"),
     ],
 )
 def test_plans_that_cannot_be_meant(sources, output, words):

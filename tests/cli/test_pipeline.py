@@ -76,11 +76,31 @@ def test_raw_frames_become_images_on_half_pixels(tmp_path):
     assert np.corrcoef(image.data.ravel(), ideal.ravel())[0, 1] > 0.97
 
 
+def test_stages_of_a_mosaic_have_the_pixel_size_of_their_pixels(tmp_path):
+    rng = np.random.default_rng(2)
+    optics = Optics(1.4, 525, 65)
+    raw = simulate_raw_sim(er_network((80 * 65, 80 * 65), rng), optics, 200, rng)
+    frames = np.float32(raw.stack()).reshape(3, 3, 80, 80)
+    mosaic = frames.swapaxes(1, 2).reshape(240, 240)
+    path, out = tmp_path / "raw.tif", tmp_path / "out.tif"
+    imwrite(path, mosaic, axes="YX", pixel_size_nm=65)
+    options = ["--sim", "--na", 1.4, "--wavelength-nm", 525, "--order", "mosaic"]
+    assert pipeline(path, out, *options, "--no-deblur", "--stages", "--quiet") == 0
+    stages = {path.stem: imread(path) for path in tmp_path.glob("out*.tif")}
+    sizes = {k: v.pixel_size_nm * v.data.shape[-1] for k, v in stages.items()}
+    for raw_stage in ("out_input", "out_denoiser"):
+        assert sizes.pop(raw_stage) == pytest.approx(240 * 65)
+    assert len(sizes) > 1
+    assert list(sizes.values()) == pytest.approx([80 * 65] * len(sizes))
+
+
 def test_raw_frames_of_a_series_get_their_own_axis():
     args = argparse.Namespace(order="pa", angles=3, phases=3)
     series = _grouped(Image(np.arange(18.0).reshape(18, 1, 1), "TYX"), args)
     assert (series.data.shape, series.axes) == ((2, 9, 1, 1), "TQYX")
     np.testing.assert_array_equal(series.data[1].ravel(), np.arange(9, 18))
     assert _grouped(Image(np.zeros((9, 4, 4)), "TYX"), args).axes == "TYX"
+    plain = _grouped(Image(np.zeros((18, 4, 4)), "QYX"), args)
+    assert plain.axes == "TQYX"
     with pytest.raises(InvalidParameterError, match="multiple of 9"):
         _grouped(Image(np.zeros((10, 4, 4)), "TYX"), args)

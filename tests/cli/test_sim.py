@@ -44,6 +44,14 @@ def test_saved_parameters_go_back_in(recorded):
     np.testing.assert_array_equal(imread(first).data, imread(second).data)
 
 
+def test_a_file_in_the_place_of_the_parameters_stays(recorded, capsys):
+    kept, out = recorded.with_name("p.json"), recorded.with_name("1.tif")
+    kept.write_text("mine")
+    assert sim(recorded, out, *NAMES, "--save-parameters", kept) == 1
+    assert "add --overwrite" in capsys.readouterr().err
+    assert (kept.read_text(), out.exists()) == ("mine", False)
+
+
 def test_a_bad_recording_is_one_line(recorded, capsys):
     raw = imread(recorded).data
     path = recorded.with_name("ap.tif")

@@ -92,5 +92,13 @@ def test_two_step_schedule_of_the_paper(tmp_path):
     assert read_card(second)["recipe"]["initial"] == str(first)
 
 
+def test_wrong_options_cost_no_checkpoint(tmp_path):
+    checkpoint = tmp_path / "a.checkpoint.pt"
+    checkpoint.write_text("mine")
+    out = tmp_path / "a.safetensors"
+    assert train(out, "--steps", "1", "--kinds", "cheese", "--overwrite") == 2
+    assert checkpoint.read_text() == "mine"
+
+
 def test_unknown_kind_is_named(tmp_path):
     assert train(tmp_path / "a.safetensors", "--steps", "1", "--kinds", "cheese") == 2

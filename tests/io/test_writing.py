@@ -63,6 +63,15 @@ def test_channel_names_and_labels(tmp_path):
     names = {"channel_names": ["actin", "dna"]}
     imwrite(tmp_path / "a.ome.tif", DATA[:, 0], axes="CYX", metadata=names)
     assert imread(tmp_path / "a.ome.tif").metadata["channel_names"] == ["actin", "dna"]
+    imwrite(
+        tmp_path / "b.ome.tif",
+        DATA[:, 0],
+        axes="CYX",
+        metadata={"channel_names": ["rgb"]},
+    )
+    assert imread(tmp_path / "b.ome.tif").data.shape == DATA[:, 0].shape, (
+        "one name of two"
+    )
     labels = {"labels": ["first", "second"]}
     imwrite(tmp_path / "a.tif", DATA[:, 0], axes="TYX", metadata=labels)
     assert imread(tmp_path / "a.tif").metadata["labels"] == ["first", "second"]

@@ -56,6 +56,17 @@ def test_truncated_file_is_one_sentence(saved, keep):
         load_network(path)
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["[1]", '{"__metadata__": {"card": "[]"}}', '{"__metadata__": {"card": "{}"}}'],
+)
+def test_headers_without_a_card_are_one_sentence(tmp_path, header):
+    path = tmp_path / "odd.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header.encode())
+    with pytest.raises(WeightsError, match="must hold a dpskit model card"):
+        read_card(path)
+
+
 def test_unknown_weights_name_the_known():
     with pytest.raises(WeightsError, match=r"'compact'.*Got 'huge' instead"):
         load_network("huge")
