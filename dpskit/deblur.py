@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass, replace
 from numbers import Integral, Real
 from typing import Any
@@ -17,6 +18,7 @@ from dpskit._utils.validation import check_image
 from dpskit.agreement import agreeing_width
 from dpskit.base import ImageTransformer
 from dpskit.bootstrap import standard_error
+from dpskit.exceptions import DpskitWarning
 from dpskit.ground import signal_probability, stands_apart
 from dpskit.preprocessing import (
     estimate_background,
@@ -43,6 +45,7 @@ _ROLL_OFF = 0.25
 _BIAS, _DENSE_BIAS = 0.2, 0.75
 _RESTORED = 2.0
 _EDGE_PX = 16
+_LITTLE = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +157,8 @@ default="auto"
     offset, which is taken off whatever `background` says.
     ``transform(a * X)`` is ``a * transform(X)``. Where the width cannot be
     estimated 3.5 px is used, with a warning. ``info["dense"]`` tells whether light
-    was taken to be nearly everywhere.
+    was taken to be nearly everywhere. Where background is most of the light and leaves
+    less than 3 photons in the brightest pixels, there is a warning.
 
     References
     ----------
@@ -278,7 +282,7 @@ default="auto"
 
         def again(image: np.ndarray, fwhm_px: float) -> np.ndarray:
             first.set_params(optics=None, fwhm_px=fwhm_px, refine=info["refine_steps"])
-            return first.transform(image)
+            return first._transform_frame(image)[0]
 
         return standard_error(
             frame,
@@ -297,6 +301,21 @@ default="auto"
         self.width_ = self._shared_width(frames) if estimated else None
         if self.weights is None:
             self.network_ = self._train(frames)
+
+    def _transform_frames(self, frames: np.ndarray) -> tuple[np.ndarray, list[dict]]:
+        images, infos = super()._transform_frames(frames)
+        for info in infos:
+            taken, photons = info["background_fraction"], info["photons"]
+            if taken > 0.5 and photons * (1 - taken) < _LITTLE:
+                warnings.warn(
+                    f"DPSDeblur took {taken:.0%} of the light for background, of "
+                    f"{photons:.0f} photons in the brightest pixels; shapes in what is "
+                    "left may not be real. Average frames, if you can.",
+                    DpskitWarning,
+                    stacklevel=3,
+                )
+                break
+        return images, infos
 
     def _transform_frame(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
         width = self._width(frame)
@@ -342,7 +361,7 @@ default="auto"
         info = {
             **asdict(width),
             "background": (pedestal + background) * scale,
-            "background_fraction": 1 - kept / total if total > 0 else 0.0,
+            "background_fraction": max(1 - kept / total, 0.0) if total > 0 else 0.0,
             "dense": dense,
             "refine_steps": done.steps,
             "discrepancy": done.discrepancy,

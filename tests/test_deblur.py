@@ -1,5 +1,6 @@
 """DPSDeblur: sharper, faithful to the light, and honest about its choices."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from dpskit import DPSDeblur, Optics, RichardsonLucy
 from dpskit.baselines import wiener
-from dpskit.exceptions import InvalidParameterError, WeightsError
+from dpskit.exceptions import DpskitWarning, InvalidParameterError, WeightsError
 from dpskit.metrics import pearson, psnr
 from dpskit.preprocessing import estimate_fwhm, fourier_resample
 from dpskit.psf import airy
@@ -117,6 +118,18 @@ def test_large_camera_offset_is_taken_as_background():
     lifted, info = DPSDeblur(fwhm_px=3.5).transform(seen.image + 1000, return_info=True)
     assert info["background"].min() > 950
     assert pearson(plain, lifted) > 0.98
+
+
+def test_little_light_beside_its_background_is_told():
+    rng = np.random.default_rng(3)
+    dim, bright = (scene(photons=n).image for n in (3.0, 100.0))
+    ground = rng.poisson(30, dim.shape)
+    with pytest.warns(DpskitWarning, match="may not be real"):
+        DPSDeblur(fwhm_px=3.5).transform(dim + ground)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        DPSDeblur(fwhm_px=3.5).transform(bright + ground)
+        DPSDeblur(fwhm_px=3.5).transform(scene(photons=6.0).image)
 
 
 @pytest.mark.parametrize("background", ["auto", "none"])
