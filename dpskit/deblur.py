@@ -33,7 +33,7 @@ from dpskit.preprocessing.psf_choice import (
     learn_width,
 )
 from dpskit.psf import Optics
-from dpskit.refinement import psf_mismatch, refine
+from dpskit.refinement import Refined, psf_mismatch, refine
 from dpskit.synth.pairs import ImageBatches
 
 __all__ = ["DPSDeblur"]
@@ -319,56 +319,61 @@ default="auto"
 
     def _transform_frame(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
         width = self._width(frame)
-        fwhm = self._network_fwhm()
-        factor = fwhm / width.fwhm_px
         scale = np.float64(np.abs(frame).max()) or np.float64(1)
         unit = (frame / scale).astype(np.float32)
         given = self._prepared(unit, width.fwhm_px)
-        image, pedestal = given.image, given.pedestal
         found = self._deblurred(given)
-        sharp, haze, dense = found.sharp, found.haze, found.dense
-        error = _width_error(width)
-        mismatch = psf_mismatch(image - haze, sharp, fwhm, dense)
-        if dense:
-            image, sharp = image + given.ground, sharp + given.ground
-            pedestal = pedestal - given.ground
-        start, light, bandwidth = sharp, image, 0.5 / max(factor, 1.0)
-        background = np.maximum(resample_back(haze, factor, frame.shape), 0)
+        ground = given.ground if found.dense else 0.0
+        done, haze, photons = self._refined(given, found, ground, _width_error(width))
+        background = haze + given.pedestal - ground
+        total, kept = _mean(unit), max(_mean(unit) - _mean(background), 0.0)
+        info = {
+            **asdict(width),
+            "background": background * scale,
+            "background_fraction": max(1 - kept / total, 0.0) if total > 0 else 0.0,
+            "dense": found.dense,
+            "refine_steps": done.steps,
+            "discrepancy": done.discrepancy,
+            "photons": photons,
+            "pixel_scale": 1.0,
+        }
+        if self.grid == "native":
+            info["pixel_scale"] = CANONICAL_FWHM_PX / width.fwhm_px
+        return done.image * (kept / max(_mean(done.image), 1e-30)) * scale, info
+
+    def _refined(
+        self, given: _Prepared, found: _Deblurred, ground: float, psf_error: float
+    ) -> tuple[Refined, np.ndarray, float]:
+        """Return the result refined on its grid, haze of the input, and photons."""
+        fwhm, shape = CANONICAL_FWHM_PX, given.light.shape
+        factor = fwhm / given.fwhm_px
+        mismatch = psf_mismatch(
+            given.image - found.haze, found.sharp, fwhm, found.dense
+        )
+        background = np.maximum(resample_back(found.haze, factor, shape), 0)
+        start, light, haze = found.sharp + ground, given.image + ground, found.haze
+        bandwidth = 0.5 / max(factor, 1.0)
         own_pixels = self.grid == "input" and factor > 0.5
         if own_pixels:
-            start = _back(sharp, factor, width.fwhm_px, frame.shape)
-            light, haze = unit - pedestal, background
-            fwhm, bandwidth = width.fwhm_px, 0.5
+            start = _back(start, factor, given.fwhm_px, shape)
+            light, haze = given.light + ground, background
+            fwhm, bandwidth = given.fwhm_px, 0.5
         noise = estimate_noise(light, fwhm, bandwidth)
-        steps = None if self.refine == "auto" else int(self.refine)
         done = refine(
             start,
             light,
             fwhm,
             noise,
             background=haze,
-            psf_error=error,
+            psf_error=psf_error,
             mismatch=mismatch,
-            steps=steps,
-            dense=dense,
+            steps=None if self.refine == "auto" else int(self.refine),
+            dense=found.dense,
         )
-        out = done.image
         if self.grid == "input" and not own_pixels:
-            out = _back(out, factor, width.fwhm_px, frame.shape)
-        kept = max(_mean(unit - pedestal) - _mean(background), 0.0)
-        out = out * (kept / max(_mean(out), 1e-30))
-        total = _mean(unit)
-        info = {
-            **asdict(width),
-            "background": (pedestal + background) * scale,
-            "background_fraction": max(1 - kept / total, 0.0) if total > 0 else 0.0,
-            "dense": dense,
-            "refine_steps": done.steps,
-            "discrepancy": done.discrepancy,
-            "photons": _peak_photons(light, noise),
-            "pixel_scale": factor if self.grid == "native" else 1.0,
-        }
-        return out * scale, info
+            image = _back(done.image, factor, given.fwhm_px, shape)
+            done = replace(done, image=image)
+        return done, background, _peak_photons(light, noise)
 
     def _width(self, frame: np.ndarray) -> Width:
         learnt = getattr(self, "width_", None)
@@ -413,10 +418,9 @@ default="auto"
 
     def _prepared(self, unit: np.ndarray, fwhm_px: float) -> _Prepared:
         """Return an image on the network's grid and what there is to know about it."""
-        fwhm = self._network_fwhm()
         pedestal = self._pedestal(unit, fwhm_px)
         light = unit - pedestal
-        image = fourier_resample(light, fwhm / fwhm_px)
+        image = fourier_resample(light, CANONICAL_FWHM_PX / fwhm_px)
         return _Prepared(light, fwhm_px, image, pedestal)
 
     def _pedestal(self, image: np.ndarray, fwhm_px: float) -> np.ndarray:
@@ -442,7 +446,7 @@ default="auto"
                 light = light - haze
                 channels = guide_channels(light, CANONICAL_FWHM_PX)
         sharp = self._predicted(self._load(), channels, self.orientations)
-        sharp = sharp + _unexplained(light, sharp, self._network_fwhm(), 1.5)
+        sharp = sharp + _unexplained(light, sharp, CANONICAL_FWHM_PX, 1.5)
         return _Deblurred(sharp, haze, dense)
 
     def _haze(self, given: _Prepared, channels: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -475,14 +479,6 @@ default="auto"
             edge_px=_EDGE_PX,
             orientations=orientations,
         )
-
-    def _network_fwhm(self) -> float:
-        """Return the PSF width in pixels at which the weights do best."""
-        if self.weights is None:
-            return CANONICAL_FWHM_PX
-        from dpskit.weights import read_card
-
-        return float(read_card(self.weights).get("fwhm_px", CANONICAL_FWHM_PX))
 
     def _load(self) -> Any:
         if self.weights is None:
