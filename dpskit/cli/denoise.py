@@ -52,7 +52,7 @@ def add_parser(commands: Any) -> None:
 def add_camera(parser: argparse.ArgumentParser) -> None:
     """Add the options of the camera to a command."""
     group = parser.add_argument_group(
-        "camera", "Without these the noise is estimated from the file."
+        "camera", "Without --gain the noise is estimated from the file."
     )
     group.add_argument("--gain", type=float, metavar="G", help="grey values per photon")
     group.add_argument(
