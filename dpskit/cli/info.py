@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dpskit.cli._files import find_images
+from dpskit.cli._files import UsageError, find_images
 from dpskit.exceptions import DpskitError
 
 __all__ = ["add_parser"]
@@ -34,8 +34,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--gain",
         type=float,
-        metavar="E",
-        help="electrons per grey value; prints the photon level",
+        metavar="G",
+        help="grey values per photon, as for denoise; prints the photon level",
     )
     parser.add_argument(
         "--offset",
@@ -47,6 +47,8 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print every file and return the exit code."""
+    if args.gain is not None and not args.gain > 0:
+        raise UsageError(f"--gain must be above 0; got {args.gain:g}.")
     failed = 0
     for path in find_images(args.inputs, results=True):
         try:
@@ -109,8 +111,8 @@ def _length(px: float, pixel_size_nm: float | None) -> str:
 
 def _photons(plane: np.ndarray, gain: float, offset: float | None) -> str:
     dark = float(np.quantile(plane, 0.001)) if offset is None else offset
-    mean = gain * (float(plane.mean(dtype=np.float64)) - dark)
-    bright = gain * (float(np.quantile(plane, 0.999)) - dark)
+    mean = (float(plane.mean(dtype=np.float64)) - dark) / gain
+    bright = (float(np.quantile(plane, 0.999)) - dark) / gain
     return (
         f"{mean:.3g} per pixel on average, {bright:.3g} in the brightest "
         f"(gain {gain:g}, dark level {dark:g})"

@@ -35,7 +35,7 @@ examples:
   dpskit deblur cell.tif cell_dps.tif
   dpskit deblur "day1/*.tif" day2 results --na 1.4 --wavelength-nm 525
   dpskit compare cell.tif --truth cell_sim.tif --methods dps,rl,sparse
-  dpskit info cell.tif --gain 0.45
+  dpskit info cell.tif --gain 2.2
 """
 
 

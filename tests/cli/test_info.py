@@ -41,9 +41,14 @@ def test_photons_follow_from_gain_and_offset(tmp_path, image, capsys):
     arguments = ["info", str(tmp_path / "a.tif"), "--gain", "2", "--offset", "100"]
     assert main(arguments) == 0
     out = capsys.readouterr().out
-    assert f"{2 * (image.mean() - 100):.3g} per pixel on average" in out
-    assert f"{2 * (np.quantile(image, 0.999) - 100):.3g} in the brightest" in out
+    assert f"{(image.mean() - 100) / 2:.3g} per pixel on average" in out
+    assert f"{(np.quantile(image, 0.999) - 100) / 2:.3g} in the brightest" in out
     assert "pixel size  not in the file" in out
+
+
+def test_gain_of_zero_is_refused(tmp_path, capsys):
+    assert main(["info", str(tmp_path / "a.tif"), "--gain", "0"]) == 2
+    assert "--gain must be above 0; got 0." in capsys.readouterr().err
 
 
 def test_constant_image_has_a_reason(tmp_path, capsys):
