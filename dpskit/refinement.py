@@ -261,7 +261,7 @@ def refine(
         `psf_mismatch` of the network's output, by default of `start`.
     steps : int, optional
         Number of steps. By default that of `planned_steps` for an error of the PSF
-        that is the largest of `psf_error`, `mismatch` and a fifth of what the
+        that is the largest of `psf_error`, `mismatch` and a third of what the
         background varies by, which is never known exactly; then as many more as the
         noise and what the mismatch has become allow, for the network's errors fade
         with the steps and the PSF's stay; and, in sparse pictures without haze, up
@@ -297,7 +297,7 @@ def refine(
     0
     """
     uneven = float(np.std(background)) / max(float(np.mean(image)), 1e-30)
-    error = max(psf_error, uneven / 5)
+    error = max(psf_error, uneven / 3)
     checked = most = steps
     if steps is None:
         if mismatch is None:
