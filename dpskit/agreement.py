@@ -94,8 +94,9 @@ def agreeing_width(image: np.ndarray, width: Width, explain: Explain) -> Width:
 
     Notes
     -----
-    The drift at the right width is not exactly zero: on simulated validation
-    images it is Gaussian with the mean and the deviation of `_expected`.
+    Between the three widths and beyond them the drift is taken to be linear. At the
+    right width it is not exactly zero: on simulated validation images it is Gaussian
+    with the mean and the deviation of `_expected`.
     """
     oversampled = max(width.fwhm_px / CANONICAL_FWHM_PX, 1.0)
     image = busiest_block(image, int(_CROP_PX * oversampled))
@@ -105,7 +106,8 @@ def agreeing_width(image: np.ndarray, width: Width, explain: Explain) -> Width:
     if not (correlations[1] >= 0.7 and slope >= 0.4):
         return width
     expected, deviation = _expected(correlations[1])
-    curve = np.polyval(np.polyfit(_TRIALS, drifts, 2), _ERRORS)
+    slopes = np.diff(drifts) / np.diff(_TRIALS)
+    curve = drifts[1] + _ERRORS * np.where(_ERRORS < 0, *slopes)
     spread = width.fwhm_std_px / width.fwhm_px
     cost = (_ERRORS / spread) ** 2 + ((curve - expected) / deviation) ** 2
     weight = np.exp(-(cost - cost.min()) / 2)
