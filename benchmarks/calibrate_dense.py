@@ -371,7 +371,7 @@ illumination, and thick samples of them, against random fields, patchwork, dead 
 wide shapes with sharp edges, and stripes that bend and fan out; peak photons
 log-uniform from 8 to 10,000, and 5 % without noise. Pictures count by the haze that a
 mistake would remove or leave. No photograph was used. Light is taken for signal at a
-probability above 0.8.
+probability above 0.7.
 
 How often it is right on pictures of other seeds, and on crops of nine photographs:
 structures and thick samples are not taken for signal, and of all others 97 % of the
