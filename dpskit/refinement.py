@@ -224,6 +224,13 @@ def _bounded(steps: float, least: int, psf_error: float) -> int:
     return int(np.clip(min(steps, _bearable(psf_error)), least, _MOST_STEPS))
 
 
+def _darkness(image: np.ndarray, noise: Noise) -> float:
+    """Return the variance of darkness in units of light."""
+    if noise.gain > 0:
+        return max(noise.floor / noise.gain, 0.0)
+    return float(np.quantile(image, 0.999)) if noise.level > 0 else 0.0
+
+
 def _bearable(psf_error: float) -> float:
     """Return the steps after which an error of the PSF would do harm."""
     return 5 / 300 / max((0.68 * psf_error) ** 2, 1e-9) - 4
@@ -278,7 +285,8 @@ def refine(
     -----
     A step is ``x <- x H[(y + d) / (H x + b + d)]`` with Biggs and Andrews's
     extrapolation; d, the variance of darkness in units of light, stands for
-    read noise and removed light. The discrepancy compares the residual
+    read noise and removed light; noise that is the same everywhere counts as that of
+    the brightest pixels. The discrepancy compares the residual
     ``y - H x - b`` in the highest fifth of the frequencies that the PSF passes,
     where deblurring is slowest, with the noise.
 
@@ -314,7 +322,7 @@ def refine(
     image, origin = pad_mirror(image, large)
     optics = _Optics(large, fwhm_px, image.dtype)
     tiny = 1e-6 * max(float(np.mean(np.abs(image))), 1e-30)
-    dark = max(noise.floor / noise.gain, 0.0) if noise.gain > 0 else 0.0
+    dark = _darkness(image, noise)
     y = np.maximum(image + dark, 0)
     seen = fft.dctn(image - background, norm="ortho", workers=-1)
     x = before = np.maximum(start, 0)
