@@ -122,7 +122,7 @@ def test_large_camera_offset_is_taken_as_background():
 
 def test_little_light_beside_its_background_is_told():
     rng = np.random.default_rng(3)
-    dim, bright = (scene(photons=n).image for n in (3.0, 100.0))
+    dim, bright = (scene(photons=n).image for n in (10.0, 100.0))
     ground = rng.poisson(30, dim.shape)
     with pytest.warns(DpskitWarning, match="may not be real"):
         DPSDeblur(fwhm_px=3.5).transform(dim + ground)

@@ -94,6 +94,7 @@ def test_background_none_keeps_all_light(image):
     assert DenoiseDPSPipeline(OPTICS)._build(None)["deblur"].background == "auto"
 
 
+@pytest.mark.filterwarnings("ignore:DPSDeblur took")
 def test_few_refinement_steps_at_low_light(image):
     pipeline = DenoiseDPSPipeline(OPTICS)
     dim = pipeline.transform(image, return_info=True)[1]

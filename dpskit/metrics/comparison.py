@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -169,12 +170,10 @@ def _result(
 
 def _key(image: np.ndarray, name: str, method: Any) -> str:
     """Return a hash of image, version, name and what the method is made of."""
-    from dpskit import __version__
-
     content: Any = repr(method)
     if hasattr(method, "get_params"):
         content = {k: v for k, v in vars(method).items() if k != "verbose"}
-    return joblib.hash((__version__, name, type(method).__name__, content, image))
+    return joblib.hash((version("dpskit"), name, type(method).__name__, content, image))
 
 
 def _progress(jobs: list[Any], verbose: bool) -> Any:
