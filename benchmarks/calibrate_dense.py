@@ -112,7 +112,7 @@ def _truth(group: str, size: int, rng: np.random.Generator) -> np.ndarray:
         return np.maximum(make(size, rng), 0)
     if group == "stripes":
         return _stripes(size, rng) * (_cell(size, rng) if rng.random() < 0.5 else 1)
-    pixel_nm = float(np.exp(rng.uniform(np.log(12), np.log(70))))
+    pixel_nm = _log_uniform(rng, 12, 70)
     if group == "dead leaves":
         return draw_structure("dead_leaves", size, pixel_nm, rng)
     truth = _structures(size, pixel_nm, rng)

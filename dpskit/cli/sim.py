@@ -132,16 +132,16 @@ def _reconstruct(job: Job, args: argparse.Namespace) -> str:
     from dpskit.io import atomic_path
 
     image = read(job, args)
-    if args.save_parameters:
-        check_free(replace(job, target=Path(args.save_parameters)), args)
+    kept = Path(args.save_parameters) if args.save_parameters else None
+    if kept:
+        check_free(replace(job, target=kept), args)
     method = _build(args, image.pixel_size_nm)
     method.set_params(verbose=not args.quiet).fit(image.data)
     known = method.parameters_
     data = method.transform(image.data)
     write(job, args, _halved(image, data, known.pixel_size_nm))
-    if args.save_parameters:
-        target = Path(args.save_parameters)
-        with atomic_path(target, overwrite=args.overwrite) as temporary:
+    if kept:
+        with atomic_path(kept, overwrite=args.overwrite) as temporary:
             temporary.write_text(known.to_json() + "\n", "utf-8")
     periods = ", ".join(f"{p:.0f}" for p in known.period_nm)
     depths = ", ".join(f"{m:.2f}" for m in known.modulation)

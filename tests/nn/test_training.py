@@ -23,8 +23,8 @@ def options(steps, **more):
 def test_training_lowers_the_loss():
     torch.set_num_threads(1)
     same = TrainingBatches(seed=1, batch_size=4, patch=32, margin=8)(0)
-    net, history = train(SMALL, lambda step: same, options(150, averaging=0.9))
-    assert history.loss[-1] < history.loss[0] - 0.05
+    net, history = train(SMALL, lambda step: same, options(250, averaging=0.9))
+    assert history.loss[-1] < history.loss[0] - 0.1
     assert not net.training
 
 

@@ -31,15 +31,12 @@ def test_benchmark_kinds_are_never_trained():
 
 def test_clean_image_is_nearly_the_blurred_truth():
     """The true PSF is broader or narrower than the canonical one, not other."""
-    batch = TrainingBatches(seed=2, batch_size=8, patch=64)(0)
+    batch = TrainingBatches(seed=3, batch_size=8, patch=64)(0)
     otf = airy_otf(frequency_radius((64, 64)), 3.5)
-    inner = (slice(12, -12),) * 2
-    alike = []
     for truth, clean in zip(batch["truth"], batch["clean"], strict=True):
         again = np.fft.irfft2(np.fft.rfft2(truth) * otf, (64, 64))
-        alike.append(np.corrcoef(again[inner].ravel(), clean[inner].ravel())[0, 1])
-    assert np.median(alike) > 0.99
-    assert min(alike) > 0.7
+        inner = (slice(12, -12),) * 2
+        assert np.corrcoef(again[inner].ravel(), clean[inner].ravel())[0, 1] > 0.9
 
 
 def test_inputs_are_guided_and_cut_after_guiding():
