@@ -25,6 +25,7 @@ from dpskit.preprocessing import (
     fourier_resample,
     resample_back,
 )
+from dpskit.preprocessing.haze import dark_level
 from dpskit.preprocessing.noise import Noise, estimate_noise
 from dpskit.preprocessing.psf_choice import (
     CANONICAL_FWHM_PX,
@@ -56,6 +57,7 @@ class _Prepared:
     fwhm_px: float
     image: np.ndarray
     pedestal: np.ndarray
+    noise: Noise
 
     @property
     def ground(self) -> float:
@@ -69,7 +71,7 @@ class _Prepared:
         Their squared signal to noise ratio, which photons alone would give, where
         there is no photon noise; NaN without noise.
         """
-        noise = estimate_noise(self.light, self.fwhm_px)
+        noise = self.noise
         photons = _peak_photons(self.light, noise)
         if noise.gain <= 0 < noise.level:
             photons = float(np.quantile(self.light, 0.999)) ** 2 / noise.level
@@ -123,8 +125,8 @@ default="auto"
         What `fit` minimises where ``weights=None``: "paper" needs images
         only; "hybrid" trains on simulations.
     tile_size : int, optional
-        Side in pixels, 224 or more, of the tiles that the network takes; smaller tiles
-        need less memory. Default 704.
+        Tiles that the network takes have at most this many pixels squared, 224 or
+        more; smaller tiles need less memory. Default 832.
     device : str, default="auto"
         "auto" is CUDA where there is one.
     fit_steps : int, default=2000
@@ -352,13 +354,13 @@ default="auto"
         )
         background = np.maximum(resample_back(found.haze, factor, shape), 0)
         start, light, haze = found.sharp + ground, given.image + ground, found.haze
-        bandwidth = 0.5 / max(factor, 1.0)
         own_pixels = self.grid == "input" and factor > 0.5
         if own_pixels:
             start = _back(start, factor, given.fwhm_px, shape)
             light, haze = given.light + ground, background
-            fwhm, bandwidth = given.fwhm_px, 0.5
-        noise = estimate_noise(light, fwhm, bandwidth)
+            fwhm, noise = given.fwhm_px, given.noise.lifted(ground)
+        else:
+            noise = estimate_noise(light, fwhm, 0.5 / max(factor, 1.0))
         done = refine(
             start,
             light,
@@ -418,21 +420,25 @@ default="auto"
 
     def _prepared(self, unit: np.ndarray, fwhm_px: float) -> _Prepared:
         """Return an image on the network's grid and what there is to know about it."""
-        pedestal = self._pedestal(unit, fwhm_px)
+        pedestal, noise = self._pedestal(unit, fwhm_px)
         light = unit - pedestal
         image = fourier_resample(light, CANONICAL_FWHM_PX / fwhm_px)
-        return _Prepared(light, fwhm_px, image, pedestal)
+        return _Prepared(light, fwhm_px, image, pedestal, noise)
 
-    def _pedestal(self, image: np.ndarray, fwhm_px: float) -> np.ndarray:
-        """Return what is taken off first; a level far below 0 always is."""
-        method = self.background
-        if method not in ("auto", "none"):
-            return estimate_background(image, fwhm_px, method)
-        background = estimate_background(image, fwhm_px, "constant")
-        dark = float(background.flat[0])
+    def _pedestal(self, image: np.ndarray, fwhm_px: float) -> tuple[np.ndarray, Noise]:
+        """Return what is taken off first, and the noise of what is left.
+
+        A level far below 0 is always taken off.
+        """
+        if self.background not in ("auto", "none"):
+            pedestal = estimate_background(image, fwhm_px, self.background)
+            return pedestal, estimate_noise(image - pedestal, fwhm_px)
+        noise = estimate_noise(image, fwhm_px)
+        dark = dark_level(image, fwhm_px, noise)
         share = dark / max(float(image.max()) - dark, 1e-30)
-        large = method == "auto" and share > _PEDESTAL
-        return background if large or share < -_OFFSET else 0 * background
+        large = self.background == "auto" and share > _PEDESTAL
+        dark = dark if large or share < -_OFFSET else 0.0
+        return np.full_like(image, dark), noise.lifted(-dark)
 
     def _deblurred(self, given: _Prepared) -> _Deblurred:
         from dpskit.nn import guide_channels
@@ -516,8 +522,7 @@ default="auto"
 
         width = self._width(frame).fwhm_px
         unit = (frame / (float(np.abs(frame).max()) or 1.0)).astype(np.float32)
-        image = unit - self._pedestal(unit, width)
-        return guide_channels(fourier_resample(image, CANONICAL_FWHM_PX / width))
+        return guide_channels(self._prepared(unit, width).image)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -60,7 +60,10 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
         help="pixels of the input (default), or the finer ones of the network",
     )
     group.add_argument(
-        "--tile-size", type=int, metavar="PX", help="side of a tile; bounds the memory"
+        "--tile-size",
+        type=int,
+        metavar="PX",
+        help="root of the pixels of a tile; bounds the memory",
     )
     group.add_argument(
         "--orientations",

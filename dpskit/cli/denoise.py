@@ -43,7 +43,10 @@ def add_parser(commands: Any) -> None:
         help="first train the network on the file itself, without truth",
     )
     group.add_argument(
-        "--tile-size", type=int, metavar="PX", help="side of a tile; bounds the memory"
+        "--tile-size",
+        type=int,
+        metavar="PX",
+        help="root of the pixels of a tile; bounds the memory",
     )
     group.add_argument("--device", help="auto (default), cpu or cuda")
     add_files(parser)

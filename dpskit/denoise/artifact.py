@@ -32,8 +32,8 @@ class ArtifactRemover(ImageTransformer):
         up to about 100 photons in the brightest pixel; from 300 on less is more,
         see Notes.
     tile_size : int, optional
-        Side in pixels, 128 or more, of the tiles the network takes. Default
-        704.
+        Tiles that the network takes have at most this many pixels squared, 128
+        or more. Default 832.
     device : str, default="auto"
         "auto" is CUDA where there is one.
     verbose : bool, default=False

@@ -53,8 +53,8 @@ class NeuralDenoiser(ImageTransformer):
         Share of the noise to remove, in [0, 1]. What follows may want the image
         itself too: the mistakes of a denoiser and the noise are not the same.
     tile_size : int, optional
-        Side in pixels, 128 or more, of the tiles the network takes; smaller
-        tiles need less memory. Default 704.
+        Tiles that the network takes have at most this many pixels squared, 128
+        or more; smaller tiles need less memory. Default 832.
     device : str, default="auto"
         "auto" is CUDA where there is one.
     fit_steps : int, default=400

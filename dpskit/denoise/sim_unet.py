@@ -31,8 +31,8 @@ class ResUNetSIM(ImageTransformer):
         Name of shipped weights or a ``.safetensors`` file, as
         ``dpskit train sim-unet`` writes it.
     tile_size : int, optional
-        Side in raw pixels, 128 or more, of the tiles the network takes.
-        Default 704.
+        Tiles that the network takes have at most this many raw pixels squared,
+        128 or more. Default 832.
     device : str, default="auto"
         "auto" is CUDA where there is one.
     verbose : bool, default=False

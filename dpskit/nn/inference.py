@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
+from itertools import product
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from dpskit.nn.res_unet import ResUNet
 __all__ = ["HALO_PX", "TILE_PX", "predict", "resolve_device"]
 
 HALO_PX = 96
-TILE_PX = 704
+TILE_PX = 832
 _DTYPES = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
@@ -79,9 +80,10 @@ def predict(
         In evaluation mode, on its device.
     channels : ndarray of shape (channels, height, width)
         Network input, float32.
-    tile_size : int or None, default=704
-        Largest side of a tile, halo included but not `edge_px`, which bounds the
-        memory; tiles are made equal. None takes the image whole.
+    tile_size : int or None, default=832
+        Bounds the memory: a tile has at most `tile_size` squared pixels, halo and
+        edges included. Tiles are equal, and of the shape that reads least twice.
+        None takes the image whole.
     halo_px : int, default=96
         Overlap that is computed and thrown away on each side, rounded up to a
         multiple of the stride. The full receptive field (192 px for kernels
@@ -131,18 +133,20 @@ def predict(
     stride = net.config.stride
     shape = channels.shape[-2:]
     full = tuple(_ceil(n, stride) for n in shape)
-    halo, edge = (_ceil(n, stride) for n in (halo_px, edge_px))
-    beyond = [(edge, edge + n - m) for n, m in zip(full, shape, strict=True)]
-    channels = np.pad(channels, [(0, 0), *beyond], mode="symmetric")
-    longest = max(full)
-    if tile_size is not None and tile_size < longest:
-        longest = max(tile_size - 2 * halo, stride)
-    core = tuple(_share(n, longest, stride) for n in full)
+    around = tuple(_ceil(n, stride) for n in (halo_px, edge_px))
+    parts = full if tile_size is None else _parts(full, tile_size**2, stride, around)
     factor = getattr(net.config, "upsampling", 1)
     out = np.empty([factor * n for n in full], dtype=np.float32)
-    for window, target, inner in _tiles(full, core, halo, edge):
-        tile = _run(net, channels[(slice(None), *window)], precision)
-        out[_scaled(target, factor)] = tile[_scaled(inner, factor)]
+    spans = [_spans(n, p, *around) for n, p in zip(full, parts, strict=True)]
+    for window in product(*spans):
+        tile = channels
+        for axis, (span, n) in enumerate(zip(window, shape, strict=True), start=-2):
+            tile = tile.take(_mirrored(span, n), axis=axis)
+        target = tuple(slice(factor * s.begin, factor * s.end) for s in window)
+        inner = tuple(
+            slice(factor * (s.begin - s.low), factor * (s.end - s.low)) for s in window
+        )
+        out[target] = _run(net, tile, precision)[inner]
     return out[: factor * shape[0], : factor * shape[1]]
 
 
@@ -159,34 +163,45 @@ def _averaged(
     return total / np.float32(8)
 
 
-def _scaled(window: tuple[slice, ...], factor: int) -> tuple[slice, ...]:
-    return tuple(slice(factor * s.start, factor * s.stop) for s in window)
-
-
 def _ceil(n: int, stride: int) -> int:
     return -(-n // stride) * stride
 
 
-def _share(n: int, longest: int, stride: int) -> int:
-    """Return the part of n that each of the fewest equal tiles takes."""
-    count = -(-n // (longest // stride * stride))
-    return _ceil(-(-n // count), stride)
+class _Span(NamedTuple):
+    """What a tile reads along an axis, from low to high, and what is kept of it."""
+
+    low: int
+    begin: int
+    end: int
+    high: int
 
 
-def _tiles(
-    shape: tuple[int, int], core: tuple[int, int], halo: int, edge: int
-) -> Iterator[tuple]:
-    """Yield slices: what to read of what is padded, where it belongs, what to keep."""
-    for y in range(0, shape[0], core[0]):
-        for x in range(0, shape[1], core[1]):
-            window, target, inner = [], [], []
-            for begin, n, part in zip((y, x), shape, core, strict=True):
-                end = min(begin + part, n)
-                low, high = max(begin - halo, -edge), min(end + halo, n + edge)
-                window.append(slice(low + edge, high + edge))
-                target.append(slice(begin, end))
-                inner.append(slice(begin - low, end - low))
-            yield tuple(window), tuple(target), tuple(inner)
+def _spans(n: int, part: int, halo: int, edge: int) -> list[_Span]:
+    ends = [(begin, min(begin + part, n)) for begin in range(0, n, part)]
+    return [_Span(max(b - halo, -edge), b, e, min(e + halo, n + edge)) for b, e in ends]
+
+
+def _parts(
+    shape: tuple[int, int], most: int, stride: int, around: tuple[int, int]
+) -> tuple[int, int]:
+    """Return the sides that tiles keep, of `most` pixels, which read least in all."""
+    axes = []
+    for n in shape:
+        parts = {_ceil(-(-n // k), stride) for k in range(1, n // stride + 1)}
+        read = {p: [s.high - s.low for s in _spans(n, p, *around)] for p in parts}
+        axes.append([(sum(r), max(r), part) for part, r in read.items()])
+    costs = [
+        (all_y * all_x, y, x)
+        for (all_y, longest_y, y), (all_x, longest_x, x) in product(*axes)
+        if longest_y * longest_x <= most
+    ]
+    return min(costs)[1:] if costs else (stride, stride)
+
+
+def _mirrored(span: _Span, n: int) -> np.ndarray:
+    """Return which of n pixels a span reads, mirrored beyond both ends."""
+    index = np.arange(span.low, span.high) % (2 * n)
+    return np.minimum(index, 2 * n - 1 - index)
 
 
 def _run(net: ResUDBPN | ResUNet, tile: np.ndarray, precision: str) -> np.ndarray:

@@ -15,7 +15,7 @@ from dpskit._utils.validation import check_frame
 from dpskit.preprocessing.background import rolling_ball, scaled_wavelet_background
 from dpskit.preprocessing.noise import Noise, estimate_noise
 
-__all__ = ["METHODS", "estimate_background"]
+__all__ = ["METHODS", "dark_level", "estimate_background"]
 
 METHODS = ("auto", "none", "constant", "rolling_ball", "wavelet", "haze")
 
@@ -113,14 +113,14 @@ def _by_name(image: np.ndarray, fwhm_px: float, method: str) -> np.ndarray:
         return np.zeros_like(image)
     noise = estimate_noise(image, fwhm_px)
     if method == "constant":
-        return np.full_like(image, _constant(image, fwhm_px, noise))
+        return np.full_like(image, dark_level(image, fwhm_px, noise))
     return _Haze(image, fwhm_px, noise).light
 
 
 def _choose(image: np.ndarray, fwhm_px: float) -> tuple[np.ndarray, str, str]:
     """Return background, method and reason of the automatic choice."""
     noise = estimate_noise(image, fwhm_px)
-    level = _constant(image, fwhm_px, noise)
+    level = dark_level(image, fwhm_px, noise)
     haze = _Haze(image, fwhm_px, noise)
     share = haze.mean_above(level) / max(image.mean() - level, 1e-300)
     reason = f"{share:.0%} of the light above the darkest level is smooth"
@@ -137,8 +137,28 @@ def _choose(image: np.ndarray, fwhm_px: float) -> tuple[np.ndarray, str, str]:
     return np.zeros_like(image), "none", reason
 
 
-def _constant(image: np.ndarray, fwhm_px: float, noise: Noise) -> float:
-    """Return the level of dark areas, or the minimum where there are none."""
+def dark_level(image: np.ndarray, fwhm_px: float, noise: Noise) -> float:
+    """Return the level of dark areas, or the minimum where there are none.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        Any linear unit.
+    fwhm_px : float
+        Width of the PSF in pixels.
+    noise : Noise
+        Of the image, in its unit.
+
+    Returns
+    -------
+    float
+        In the unit of the image.
+
+    Examples
+    --------
+    >>> dark_level(np.eye(40) + 2, 3.5, Noise(0.0, 0.0, 0.0))
+    2.0
+    """
     smooth = _smooth(image, fwhm_px)
     fine, sigma = _darkest(smooth, fwhm_px, noise)
     dark = smooth < fine + 2 * sigma

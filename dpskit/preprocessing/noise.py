@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import fft
@@ -34,6 +34,10 @@ class Noise:
     def variance(self, mean: np.ndarray) -> np.ndarray:
         """Return the expected variance of pixels of the given mean."""
         return np.maximum(self.gain * mean + self.floor, 0.05 * self.level)
+
+    def lifted(self, light: float) -> Noise:
+        """Return the noise of the image with so much light added to every pixel."""
+        return replace(self, floor=self.floor - self.gain * light)
 
 
 def estimate_noise(image: np.ndarray, fwhm_px: float, nyquist: float = 0.5) -> Noise:
