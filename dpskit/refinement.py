@@ -26,6 +26,8 @@ _MOST_STEPS = 85
 _LEAST, _LEAST_LIGHT, _SPARSE = 1, 40, 0.35
 _CHECKED = 5
 _UNEXPLAINED, _LONGER = 1.5, 2
+_HIDDEN, _FOUND = 0.18, 13.0
+_LAST, _STEEP = (0.8, 0.95), 0.15
 _MEDIAN_OF_SQUARES = 0.4549
 _BAND = (0.8, 1.0)
 _COARSE = (0.1, 0.2)
@@ -69,19 +71,37 @@ class _Optics:
         spectrum = fft.dctn(x, norm="ortho", workers=-1) * self.otf
         return fft.idctn(spectrum, norm="ortho", workers=-1, overwrite_x=True)
 
-    def mismatch(self, seen: np.ndarray, told: np.ndarray, dense: bool) -> float:
-        """Return how the amplitude of an image over its model changes, of spectra."""
+    def mismatch(
+        self, seen: np.ndarray, told: np.ndarray, dense: bool, taken: int = 0
+    ) -> float:
+        """Return how the amplitude of an image over its model changes, of spectra.
+
+        Structures finer than the network's pixels look as if the PSF was told too wide.
+        A rise by what a Gaussian of `_HIDDEN` squares of its pixels takes away, less
+        with the steps taken, does not count, unless it is steeper next to the cutoff,
+        as it is for a PSF that is too wide.
+        """
 
         def amplitude(limits: tuple[float, float]) -> float:
             a, b = (x[self.band(*limits)].astype(np.float64) for x in (seen, told))
             return float(a @ b / (b @ b)) if np.any(b) else 1.0
 
+        def rise(limits: tuple[float, float]) -> float:
+            return amplitude(limits) / coarse - 1
+
         coarse = amplitude(_COARSE) or 1.0
         if dense:
-            changes = [amplitude(band) / coarse - 1 for band in _USUAL]
-            limits = zip(changes, _USUAL.values(), strict=True)
-            return 0.0 if all(a <= x <= b for x, (a, b) in limits) else 1.0
-        return max(w * abs(amplitude(b) / coarse - 1) for b, w in _FINER.items())
+            limits = ((rise(band), *usual) for band, usual in _USUAL.items())
+            return 0.0 if all(a <= x <= b for x, a, b in limits) else 1.0
+        highest = max(_FINER)
+        shown = math.log1p(max(rise(highest), 0.0)) / _falls(highest)
+        steep = rise(_LAST) > math.expm1(shown * _falls(_LAST)) + _STEEP
+        unseen = 0.0 if steep else _HIDDEN / (1 + (taken / _FOUND) ** 2)
+        left = []
+        for band, weight in _FINER.items():
+            found, hidden = rise(band), math.expm1(unseen * _falls(band))
+            left.append(weight * abs(found - np.clip(found, 0, hidden)))
+        return float(max(left))
 
     def discrepancy(
         self, residual: np.ndarray, mean: np.ndarray, noise: Noise
@@ -92,6 +112,12 @@ class _Optics:
             return 0.0 if not np.any(power) else math.inf
         usual = np.median(np.square(power, dtype=np.float64)) / _MEDIAN_OF_SQUARES
         return float(usual) / expected
+
+
+def _falls(limits: tuple[float, float]) -> float:
+    """Return how fast a Gaussian of variance 1 falls at frequencies of the cutoff."""
+    k = np.mean(limits) * AIRY_CUTOFF / CANONICAL_FWHM_PX
+    return float(2 * (math.pi * k) ** 2)
 
 
 def psf_mismatch(
@@ -116,7 +142,8 @@ def psf_mismatch(
     float
         The amplitude of `light` over that of `sharp` blurred again should be the
         same at all frequencies: how much it changes between 0.1 and 0.8 of the
-        cutoff, 0 for the right PSF.
+        cutoff, 0 for the right PSF, beyond what detail that the network's pixels are
+        too large for adds.
 
     Examples
     --------
@@ -332,7 +359,8 @@ def refine(
         return optics.discrepancy(image - model, model, noise)
 
     def changed(model: np.ndarray) -> float:
-        return optics.mismatch(seen, fft.dctn(model, norm="ortho", workers=-1), dense)
+        told = fft.dctn(model, norm="ortho", workers=-1)
+        return optics.mismatch(seen, told, dense, taken)
 
     while taken < most:
         model = optics.blur(point)

@@ -83,6 +83,19 @@ def test_dense_pictures_show_a_wrong_psf_at_coarse_frequencies(told, usual, rng)
     assert psf_mismatch(image, smooth, told) > 0.1
 
 
+@pytest.mark.parametrize(("blur_px", "hidden"), [(0.3, True), (0.7, False)])
+def test_detail_too_fine_for_pixels_is_no_wrong_psf(truth, blur_px, hidden):
+    """Estimates that are blurred by part of a pixel, as those of a coarse grid are."""
+    smooth = gaussian_filter(truth, blur_px)
+    assert (psf_mismatch(blur(truth), smooth, 3.5) < 0.02) == hidden
+
+
+@pytest.mark.parametrize("told", [3.15, 3.85])
+def test_a_psf_told_wrong_is_not_taken_for_fine_detail(truth, told):
+    """At a width that is too large the amplitude rises most next to the cutoff."""
+    assert psf_mismatch(blur(truth), truth, told) > 0.1
+
+
 def test_filling_is_the_relative_mean():
     ramp = np.tile(np.linspace(2.0, 4.0, 200), (20, 1))
     assert filling(ramp, 0.1) == pytest.approx(0.5, abs=0.01)
@@ -156,7 +169,7 @@ def test_steps_go_on_where_the_mismatch_was_of_the_start_and_not_of_the_psf(trut
     """A start that is too smooth looks like a wrong PSF, until it is refined."""
     image = rng.poisson(np.maximum(blur(truth) * 3000, 0)).astype(float)
     noise = estimate_noise(image, 3.5)
-    smooth = gaussian_filter(truth * 3000, 0.38)
+    smooth = gaussian_filter(truth * 3000, 0.535)
     mismatch = psf_mismatch(image, smooth, 3.5)
     first = planned_steps(image, 3.5, noise, mismatch)
     right = refine(smooth, image, 3.5, noise)
