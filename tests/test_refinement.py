@@ -222,3 +222,17 @@ def test_no_step_is_the_start(truth):
     np.testing.assert_array_equal(
         refine(image, image, 3.5, Noise(0, 0, 1), steps=0).image, image
     )
+
+
+def test_without_noise_nothing_is_taken_for_its_variance(truth):
+    """What leaks beyond the cutoff of a clean image slows the steps down else."""
+    image = blur(truth)
+    peak = float(np.quantile(image, 0.999))
+    start, clean = gaussian_filter(truth, 0.7), Noise(0.0, 0.0, 1e-8 * peak**2)
+    done = [
+        refine(start, image, 3.5, noise, steps=30).image
+        for noise in (clean, Noise(0.0, 0.0, 0.0), Noise(0.0, 0.0, 1e-3 * peak**2))
+    ]
+    error = [np.mean(blur(x - truth) ** 2) for x in done]
+    assert error[0] == pytest.approx(error[1], rel=0.05)
+    assert error[0] < 0.7 * error[2]
