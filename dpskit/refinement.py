@@ -29,7 +29,7 @@ _UNEXPLAINED, _LONGER = 1.5, 2
 _HIDDEN, _FOUND = 0.18, 13.0
 _LAST, _STEEP = (0.8, 0.95), 0.15
 _MEDIAN_OF_SQUARES = 0.4549
-_NOISELESS = 3e-5
+_NOISELESS = 3e-6
 _BAND = (0.8, 1.0)
 _COARSE = (0.1, 0.2)
 _FINER = {(0.3, 0.4): 2.5, (0.4, 0.6): 1.5, (0.6, 0.8): 1.5}
@@ -258,7 +258,7 @@ def _darkness(image: np.ndarray, noise: Noise) -> float:
     Where hardly anything is noise, what is taken for it is no variance.
     """
     peak = max(float(np.quantile(image, 0.999)), 1e-30)
-    noisy = min(noise.level / peak**2 / _NOISELESS, 1.0)
+    noisy = min(noise.level / peak**2 / _NOISELESS, 1.0) ** 2
     return noisy * (max(noise.floor / noise.gain, 0.0) if noise.gain > 0 else peak)
 
 
