@@ -349,8 +349,9 @@ default="auto"
         """Return the result refined on its grid, haze of the input, and photons."""
         fwhm, shape = CANONICAL_FWHM_PX, given.light.shape
         factor = fwhm / given.fwhm_px
-        light = given.image - found.haze
-        mismatch = psf_mismatch(light, found.sharp, fwhm, found.dense)
+        mismatch = psf_mismatch(
+            given.image - found.haze, found.sharp, fwhm, found.dense
+        )
         background = np.maximum(resample_back(found.haze, factor, shape), 0)
         start, light, haze = found.sharp + ground, given.image + ground, found.haze
         own_pixels = self.grid == "input" and factor > 0.5

@@ -94,15 +94,14 @@ class _Optics:
         if dense:
             limits = ((rise(band), *usual) for band, usual in _USUAL.items())
             return 0.0 if all(a <= x <= b for x, a, b in limits) else 1.0
+        rises = {band: rise(band) for band in _FINER}
         highest = max(_FINER)
-        shown = math.log1p(max(rise(highest), 0.0)) / _falls(highest)
+        shown = math.log1p(max(rises[highest], 0.0)) / _falls(highest)
         steep = rise(_LAST) > math.expm1(shown * _falls(_LAST)) + _STEEP
         unseen = 0.0 if steep else _HIDDEN / (1 + (taken / _FOUND) ** 2)
-        left = []
-        for band, weight in _FINER.items():
-            found, hidden = rise(band), math.expm1(unseen * _falls(band))
-            left.append(weight * abs(found - np.clip(found, 0, hidden)))
-        return float(max(left))
+        hidden = {band: math.expm1(unseen * _falls(band)) for band in _FINER}
+        left = {b: abs(x - np.clip(x, 0, hidden[b])) for b, x in rises.items()}
+        return float(max(weight * left[band] for band, weight in _FINER.items()))
 
     def discrepancy(
         self, residual: np.ndarray, mean: np.ndarray, noise: Noise
