@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from dpskit import __version__
 from dpskit.cli._files import Job
 from dpskit.exceptions import DpskitError
 
@@ -109,12 +110,15 @@ def check_free(job: Job, args: argparse.Namespace) -> None:
         raise FileExistsError(f"'{job.target}' exists; add --overwrite to replace it.")
 
 
-def write(job: Job, args: argparse.Namespace, image: Any) -> None:
-    """Write the result of a job, with its folder."""
+def write(job: Job, args: argparse.Namespace, image: Any, what: str) -> None:
+    """Write the result of a job, with its folder; its description says what it is."""
     from dpskit.io import imwrite
 
+    made = f"dpskit {__version__} {args.command} of {job.source.name}: {what}"
+    lines = filter(None, (image.metadata.get("description"), made))
+    metadata = {**image.metadata, "description": "\n".join(lines)}
     job.target.parent.mkdir(parents=True, exist_ok=True)
-    imwrite(job.target, image, overwrite=args.overwrite)
+    imwrite(job.target, image, metadata=metadata, overwrite=args.overwrite)
 
 
 def chosen(args: argparse.Namespace, *names: str) -> dict[str, Any]:

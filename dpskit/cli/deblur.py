@@ -135,10 +135,12 @@ def _deblur(job: Job, args: argparse.Namespace) -> str:
         deblur.fit(image.data)  # one width, so that all frames share a grid
     data, info = deblur.transform(image.data, return_info=True)
     infos = decided(info)
-    write(job, args, image.on_grid(data, infos[0]["pixel_scale"]))
+    line = _decided(infos)
+    write(job, args, image.on_grid(data, infos[0]["pixel_scale"]), line)
     if args.uncertainty:
-        write(_error_job(job), args, image.on_grid(deblur.uncertainty(image.data)))
-    return _decided(infos)
+        errors = image.on_grid(deblur.uncertainty(image.data))
+        write(_error_job(job), args, errors, f"standard error, {line}")
+    return line
 
 
 def _decided(infos: list[dict[str, Any]]) -> str:

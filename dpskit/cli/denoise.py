@@ -114,6 +114,7 @@ def _denoise(job: Job, args: argparse.Namespace) -> str:
     image = read(job, args)
     denoiser = _build(args).fit(image.data)
     data, info = denoiser.transform(image.data, return_info=True)
-    write(job, args, image.on_grid(data))
     photons = float(np.median([i["photons"] for i in decided(info)]))
-    return f"gain {denoiser.camera_.gain:.3g}, {photons:.0f} photons in bright pixels"
+    line = f"gain {denoiser.camera_.gain:.3g}, {photons:.0f} photons in bright pixels"
+    write(job, args, image.on_grid(data), line)
+    return line

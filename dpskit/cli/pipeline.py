@@ -138,10 +138,12 @@ def _process(job: Job, args: argparse.Namespace) -> str:
     data, info = pipeline.transform(image.data, return_info=True)
     first = decided(info)[0]
     axes = image.axes[: data.ndim - 2] + "YX"
-    write(job, args, replace(image, axes=axes).on_grid(data, first["pixel_scale"]))
+    line = ", ".join(name for name, each in first.items() if isinstance(each, dict))
+    result = replace(image, axes=axes).on_grid(data, first["pixel_scale"])
+    write(job, args, result, line)
     if args.stages:
         _write_stages(job, args, image, pipeline)
-    return ", ".join(name for name, each in first.items() if isinstance(each, dict))
+    return line
 
 
 def _grouped(image: Any, args: argparse.Namespace) -> Any:
@@ -173,4 +175,4 @@ def _write_stages(
         raw = mosaic and data.shape != image.data.shape
         scale = data.shape[-1] * (args.phases if raw else 1) / image.data.shape[-1]
         part = replace(image, axes=axes).on_grid(data, scale)
-        write(replace(job, target=target), args, part)
+        write(replace(job, target=target), args, part, f"stage {name}")

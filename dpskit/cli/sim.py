@@ -139,13 +139,14 @@ def _reconstruct(job: Job, args: argparse.Namespace) -> str:
     method.set_params(verbose=not args.quiet).fit(image.data)
     known = method.parameters_
     data = method.transform(image.data)
-    write(job, args, _halved(image, data, known.pixel_size_nm))
+    periods = ", ".join(f"{p:.0f}" for p in known.period_nm)
+    depths = ", ".join(f"{m:.2f}" for m in known.modulation)
+    line = f"periods {periods} nm, modulation {depths}, order {known.order}"
+    write(job, args, _halved(image, data, known.pixel_size_nm), line)
     if kept:
         with atomic_path(kept, overwrite=args.overwrite) as temporary:
             temporary.write_text(known.to_json() + "\n", "utf-8")
-    periods = ", ".join(f"{p:.0f}" for p in known.period_nm)
-    depths = ", ".join(f"{m:.2f}" for m in known.modulation)
-    return f"periods {periods} nm, modulation {depths}, order {known.order}"
+    return line
 
 
 def _halved(image: Any, data: Any, pixel_size_nm: float) -> Any:

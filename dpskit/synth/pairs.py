@@ -22,6 +22,7 @@ from dpskit.psf import pupil
 from dpskit.psf.transfer import sampled_airy_otf
 from dpskit.synth import structures
 from dpskit.synth.dense import dense_picture
+from dpskit.synth.sim_image import draw_sim_imaging
 from dpskit.synth.thick import thick_sample
 
 __all__ = ["TRAINING_KINDS", "ImageBatches", "TrainingBatches", "draw_structure"]
@@ -136,6 +137,9 @@ class TrainingBatches:
     removed : bool, default=False
         Whether half of the pictures have no background, and that of the others was
         estimated, with an error of 1 to 15 %, and subtracted.
+    sim : float, default=0
+        Share of pictures as SIM reconstructs them (`dpskit.synth.sim_image`); their
+        background is removed.
 
     Examples
     --------
@@ -158,6 +162,7 @@ class TrainingBatches:
     thick: float = 0.0
     wide: float = 0.0
     removed: bool = False
+    sim: float = 0.0
 
     def __call__(self, step: int) -> dict[str, np.ndarray]:
         """Return batch number `step` as float32 arrays."""
@@ -174,6 +179,8 @@ class TrainingBatches:
         """Return measured image, truth, noise-free in-focus image, background."""
         size = self.patch + 2 * self.margin
         k = frequency_radius((size, size))
+        if self.sim and rng.random() < self.sim:
+            return self._sim_picture(k, rng)
         dense = rng.random() < self.dense
         if not dense and self.thick and rng.random() < self.thick:
             return self._thick_picture(k, rng)
@@ -210,6 +217,24 @@ class TrainingBatches:
             found = _misjudged(_back(smooth, len(k)), k, rng, 0.4)
             return image - found, truth, clean, background - found
         return image, truth, clean, background
+
+    def _sim_picture(
+        self, k: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, ...]:
+        """Return a picture with rings below 0, lifted where they are deep."""
+        truth = self._truth(len(k), rng)
+        imaging = draw_sim_imaging(len(k), self.fwhm_px, rng)
+        clean = fft.irfft2(fft.rfft2(truth) * imaging.otf, truth.shape)
+        peak = max(clean.max(), 1e-12)
+        truth, clean = truth / peak, clean / peak
+        spectrum = fft.rfft2(truth)
+        background = self._background(spectrum, k, imaging.widefield, rng)
+        background = background * (rng.random() < 0.3)
+        image = imaging.expose(truth, background, rng)
+        smooth = fft.rfft2(image) * gaussian_otf(k, self.fwhm_px)
+        lowest = np.quantile(fft.irfft2(smooth, truth.shape), 0.001)
+        found = _misjudged(background, k, rng, 0.15) + lowest * (lowest < -0.02)
+        return image - found, truth, clean, background - found
 
     def _otf(self, k: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return _true_otf(k, self.fwhm_px, rng, self.psf_error, self.other_shapes)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dpskit import DPSDeblur
+from dpskit import DPSDeblur, __version__
 from dpskit.cli.main import main
 from dpskit.io import imread, imwrite
 
@@ -38,6 +38,25 @@ def test_equals_the_estimator_and_keeps_what_the_file_said(cell, stack, capsys):
     assert image.pixel_size_nm == pytest.approx(65)
     assert image.metadata["frame_interval_s"] == 2
     assert "2 frames, median FWHM 3.50 px (given)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["sharp.tif", "sharp.ome.tif"])
+def test_files_say_how_they_were_made(tmp_path, stack, name, capsys):
+    cell = tmp_path / "cell.tif"
+    imwrite(cell, stack[0], metadata={"description": "HeLa"})
+    out = tmp_path / name
+    assert deblur(cell, out, "--fwhm-px", 3.5, "--uncertainty") == 0
+    result, error = (
+        imread(path).metadata["description"]
+        for path in (out, tmp_path / "sharp_error.tif")
+    )
+    printed = capsys.readouterr().out
+    earlier, made = result.split("\n")
+    assert earlier == "HeLa"
+    start = f"dpskit {__version__} deblur of cell.tif: "
+    assert made.startswith(start)
+    assert made.removeprefix(start) in printed
+    assert error == f"HeLa\n{start}standard error, {made.removeprefix(start)}"
 
 
 def test_native_grid_has_its_own_pixel_size(cell, stack):
