@@ -25,7 +25,7 @@ from dpskit.preprocessing import (
     fourier_resample,
     resample_back,
 )
-from dpskit.preprocessing.haze import dark_level
+from dpskit.preprocessing.haze import dark_level, offset_level
 from dpskit.preprocessing.noise import Noise, estimate_noise
 from dpskit.preprocessing.psf_choice import (
     CANONICAL_FWHM_PX,
@@ -117,7 +117,7 @@ default="auto"
         is all taken for signal. The other methods remove what they name alone.
     refine : {"auto"} or int, default="auto"
         Richardson-Lucy steps after the network; "auto" takes as many as the
-        image's noise justifies, 0 or 1 at low light.
+        image's noise justifies, 0 or 1 at low light, and none after SIM.
     grid : {"input", "native"}, default="input"
         "native" keeps the grid of the network (3.5 px per PSF width), whose
         ``info["pixel_scale"]`` is output pixels per input pixel.
@@ -369,13 +369,23 @@ default="auto"
             background=haze,
             psf_error=psf_error,
             mismatch=mismatch,
-            steps=None if self.refine == "auto" else int(self.refine),
+            steps=self._steps(),
             dense=found.dense,
         )
         if self.grid == "input" and not own_pixels:
             image = _back(done.image, factor, given.fwhm_px, shape)
             done = replace(done, image=image)
         return done, background, _peak_photons(light, noise)
+
+    def _steps(self) -> int | None:
+        """Return the steps to take, None where the image decides.
+
+        The noise of a SIM reconstruction ends where its light does, so that it can't
+        be read.
+        """
+        if self.refine != "auto":
+            return int(self.refine)
+        return 0 if self.optics is not None and self.optics.modality == "sim" else None
 
     def _width(self, frame: np.ndarray) -> Width:
         learnt = getattr(self, "width_", None)
@@ -435,6 +445,8 @@ default="auto"
             return pedestal, estimate_noise(image - pedestal, fwhm_px)
         noise = estimate_noise(image, fwhm_px)
         dark = dark_level(image, fwhm_px, noise)
+        if dark < 0:
+            dark = offset_level(image, fwhm_px)
         share = dark / max(float(image.max()) - dark, 1e-30)
         large = self.background == "auto" and share > _PEDESTAL
         dark = dark if large or share < -_OFFSET else 0.0

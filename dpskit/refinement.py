@@ -27,6 +27,7 @@ _LEAST, _LEAST_LIGHT, _SPARSE = 1, 40, 0.35
 _CHECKED = 5
 _UNEXPLAINED, _LONGER = 1.5, 2
 _HIDDEN, _FOUND = 0.18, 13.0
+_NOISY, _HIDDEN_NOISE = (0.7, 0.9), (400.0, 0.05)
 _LAST, _STEEP = (0.8, 0.95), 0.15
 _MEDIAN_OF_SQUARES = 0.4549
 _NOISELESS = 3e-6
@@ -102,6 +103,23 @@ class _Optics:
         hidden = {band: math.expm1(unseen * _falls(band)) for band in _FINER}
         left = {b: abs(x - np.clip(x, 0, hidden[b])) for b, x in rises.items()}
         return float(max(weight * left[band] for band, weight in _FINER.items()))
+
+    def hidden_noise(
+        self, residual: np.ndarray, seen: np.ndarray, mean: np.ndarray, noise: Noise
+    ) -> bool:
+        """Tell whether noise ends where light does, so that the estimate missed it.
+
+        So it is after SIM, denoising or smoothing: what the model leaves of the finest
+        light is far more than the noise beyond, and no small part of that light.
+        """
+        band = self.band(*_NOISY)
+        left = fft.dctn(residual, norm="ortho", workers=-1)[band].astype(np.float64)
+        if not left.size:
+            return False
+        expected = float(np.mean(noise.variance(mean), dtype=np.float64))
+        power, light = (float(np.mean(x**2)) for x in (left, seen[band]))
+        over, share = _HIDDEN_NOISE
+        return power > over * expected and power - expected > share * light
 
     def discrepancy(
         self, residual: np.ndarray, mean: np.ndarray, noise: Noise
@@ -302,7 +320,8 @@ def refine(
         background varies by, which is never known exactly; then as many more as the
         noise and what the mismatch has become allow, for the network's errors fade
         with the steps and the PSF's stay; and, in sparse pictures without haze, up
-        to twice as many as the noise allows while the discrepancy is above 1.5.
+        to twice as many as the noise allows while the discrepancy is above 1.5. None
+        where noise ends where light does, as after SIM or denoising.
     dense : bool, default=False
         Whether light is nearly everywhere.
 
@@ -337,7 +356,8 @@ def refine(
     uneven = float(np.std(background)) / max(float(np.mean(image)), 1e-30)
     error = max(psf_error, uneven / 3)
     checked = most = steps
-    if steps is None:
+    auto = steps is None
+    if auto:
         if mismatch is None:
             light, x = image - background, np.maximum(start, 0)
             mismatch = psf_mismatch(light, x, fwhm_px, dense)
@@ -361,6 +381,9 @@ def refine(
     def unexplained(model: np.ndarray) -> float:
         return optics.discrepancy(image - model, model, noise)
 
+    def hidden(model: np.ndarray) -> bool:
+        return optics.hidden_noise(image - model, seen, model, noise)
+
     def changed(model: np.ndarray) -> float:
         told = fft.dctn(model, norm="ortho", workers=-1)
         return optics.mismatch(seen, told, dense, taken)
@@ -373,6 +396,8 @@ def refine(
             if taken >= bearable:
                 break
         model = model + background
+        if auto and not taken and hidden(model):
+            break
         if taken >= steps and unexplained(model) <= _UNEXPLAINED:
             break
         ratio = y / np.maximum(model + dark, tiny)

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import fft
 from scipy.ndimage import gaussian_filter
 
 from dpskit import DPSDeblur, Optics, RichardsonLucy
+from dpskit._utils.transfer import cosine_radius
 from dpskit.baselines import wiener
 from dpskit.exceptions import DpskitWarning, InvalidParameterError, WeightsError
 from dpskit.metrics import pearson, psnr
@@ -24,6 +26,10 @@ def scene(seed=11, photons=300.0, optics=OPTICS, **more):
     field = (128 * optics.pixel_size_nm,) * 2
     structure = filaments(field, rng, density_per_um2=0.7, spacing_nm=8.0)
     return simulate(structure, optics, photons, rng, **more)
+
+
+def blurred(truth):
+    return optical_image(truth[None], airy(3.5)[None])
 
 
 def fidelity(truth, estimate, fwhm_px):
@@ -141,6 +147,27 @@ def test_a_level_below_zero_is_an_offset(background):
     assert np.mean(image - 100) < 0
     assert info["background"].mean() == pytest.approx(-100, abs=2)
     assert pearson(low, deblur.transform(image)) > 0.99
+
+
+def test_single_pixels_below_zero_are_no_offset(rng):
+    """Noise that ends at the cutoff, as after SIM, on a dark ground."""
+    light = blurred(scene().truth)
+    noise = fft.dctn(rng.normal(size=light.shape), norm="ortho")
+    noise = fft.idctn(noise * (cosine_radius(light.shape) < 0.29), norm="ortho")
+    image = light / light.max() + 0.04 * noise
+    assert image.min() < -0.05
+    _, info = DPSDeblur(fwhm_px=3.5).transform(image, return_info=True)
+    assert abs(info["background"].min()) < 0.01
+
+
+def test_after_sim_auto_takes_no_step():
+    image = scene(photons=3000.0).image
+    optics = Optics(1.4, 525, 32.5, modality="sim")
+    steps = [
+        DPSDeblur(optics, refine=refine).transform(image, return_info=True)[1]
+        for refine in ("auto", 3)
+    ]
+    assert [info["refine_steps"] for info in steps] == [0, 3]
 
 
 @pytest.mark.parametrize("factor", [1e-60, 1e200])

@@ -123,6 +123,20 @@ def test_noise_that_is_the_same_everywhere_is_not_taken_for_photons(truth, rng):
     assert error[0] < 0.7 * error[1]
 
 
+
+@pytest.mark.parametrize(("ends", "taken"), [(True, False), (False, True)])
+def test_noise_that_ends_with_the_light_takes_no_step(truth, rng, ends, taken):
+    """SIM, denoising and smoothing leave such noise; none is seen beyond the cutoff."""
+    mean = blur(truth) / blur(truth).max()
+    noise = fft.dctn(rng.normal(0, 0.01, mean.shape), norm="ortho")
+    if ends:
+        noise *= cosine_radius(mean.shape) < AIRY_CUTOFF / 3.5
+    image = mean + fft.idctn(noise, norm="ortho")
+    found = estimate_noise(image, 3.5)
+    done = refine(truth / blur(truth).max(), image, 3.5, found, mismatch=0.0)
+    assert (done.steps > 0) == taken
+
+
 @pytest.mark.parametrize("told", [2.8, 3.15, 3.85, 4.2])
 def test_a_wrong_psf_takes_few_steps(truth, rng, told):
     image = rng.poisson(np.maximum(blur(truth) * 3000, 0)).astype(float)

@@ -15,7 +15,7 @@ from dpskit._utils.validation import check_frame
 from dpskit.preprocessing.background import rolling_ball, scaled_wavelet_background
 from dpskit.preprocessing.noise import Noise, estimate_noise
 
-__all__ = ["METHODS", "dark_level", "estimate_background"]
+__all__ = ["METHODS", "dark_level", "estimate_background", "offset_level"]
 
 METHODS = ("auto", "none", "constant", "rolling_ball", "wavelet", "haze")
 
@@ -166,6 +166,34 @@ def dark_level(image: np.ndarray, fwhm_px: float, noise: Noise) -> float:
         return float(image.min())
     coarse, _ = _darkest(_smooth(image, 2 * fwhm_px), 2 * fwhm_px, noise)
     return min(fine, coarse)
+
+
+def offset_level(image: np.ndarray, fwhm_px: float) -> float:
+    """Return how far below 0 the darkest areas are, 0 where none is.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        Any linear unit.
+    fwhm_px : float
+        Width of the PSF in pixels.
+
+    Returns
+    -------
+    float
+        In the unit of the image, 0 or less: the level under which 4 % of the pixels
+        are after smoothing over two widths. Single pixels say nothing, for noise and
+        the rings of a SIM reconstruction are below 0 too.
+
+    Examples
+    --------
+    >>> offset_level(np.full((40, 40), -2.0), 3.5)
+    -2.0
+    >>> offset_level(1 - 1.5 * np.eye(40), 3.5)
+    0.0
+    """
+    smooth = _smooth(image, 2 * fwhm_px)
+    return min(float(np.quantile(smooth, _DARK_AREA)), 0.0)
 
 
 def _darkest(smooth: np.ndarray, fwhm_px: float, noise: Noise) -> tuple[float, float]:
