@@ -33,6 +33,7 @@ _STAGE = [_AUTO, _ESTIMATOR, None]
 _DIM, _DIM_STEPS = 200, 2  # photons below which a denoised image bears few steps
 STRENGTH = 0.6  # of the denoiser, see the Notes
 _BRIGHT = 9 * 250  # photons of all raw frames from which artifacts are few
+_GENTLE = 0.35  # of the artifacts, before a network that knows the noise of SIM
 _WIENER = 0.7  # after denoising w is smaller
 _LEARN_FROM = 16  # images of a series, so that memory does not grow with it
 
@@ -52,7 +53,8 @@ class DenoiseDPSPipeline(ImageTransformer):
         "auto" is `NeuralDenoiser` of strength 0.6.
     artifact : "auto", estimator or None, default="auto"
         Cleans what a reconstruction leaves; "auto" is `ArtifactRemover` after
-        `denoiser` and `sim`, the weaker the more light there is, else nothing.
+        `denoiser` and `sim`, the weaker the more light there is and a third as strong
+        before `DPSDeblur`, which knows the noise of SIM; else nothing.
     background : "auto", estimator or None, default="auto"
         "auto" leaves it to `DPSDeblur`, None keeps all of it; an estimator,
         for example `RollingBall`, removes it before deblurring.
@@ -84,7 +86,8 @@ class DenoiseDPSPipeline(ImageTransformer):
 
     A denoised image does not show how much noise there was, which
     `DPSDeblur` reads its number of refinement steps from: below 200 photons
-    in the brightest pixels it is told to take 2, where it may choose.
+    in the brightest pixels it is told to take 2, where it may choose; after SIM it
+    takes none.
 
     Raw SIM frames have shape (frames, height, width), or (times, frames,
     height, width) for a series; ``info`` is one dict per image that comes out.
@@ -213,15 +216,18 @@ class DenoiseDPSPipeline(ImageTransformer):
         fitted = getattr(self, "pipeline_", None)
         yield "input", image, {}
         light = math.inf
-        for name, stage in (fitted or self._build(image)).steps:
+        steps = (fitted or self._build(image)).steps
+        for name, stage in steps:
             if stage == "passthrough":
                 continue
             if fitted is None and image.ndim > 2:  # raw frames share a camera
                 stage.fit(image)
-            if isinstance(stage, DPSDeblur) and stage.refine == "auto" and light < _DIM:
+            free = isinstance(stage, DPSDeblur) and stage.refine == "auto"
+            if free and light < _DIM and self.sim is None:
                 stage = copy.copy(stage).set_params(refine=_DIM_STEPS)
             if name == "artifact" and _auto(self.artifact):
-                strength = 1 / (1 + (light / _BRIGHT) ** 2)
+                most = _GENTLE if isinstance(steps[-1][1], DPSDeblur) else 1.0
+                strength = most / (1 + (light / _BRIGHT) ** 2)
                 stage = copy.copy(stage).set_params(strength=strength)
             image, info = _apply(stage, image)
             light = _light(info) if name == "denoiser" else light

@@ -174,6 +174,10 @@ def test_artifacts_are_removed_the_less_the_more_light(bright):
         strengths.append(info["artifact"]["strength"])
     assert strengths[0] > 0.9
     assert 0.3 < strengths[1] < 0.8
+    before_dps = DenoiseDPSPipeline(OPTICS, sim="auto")
+    _, info = before_dps.transform(frames, return_info=True)
+    assert info["artifact"]["strength"] < 0.4 * strengths[1]
+    assert info["deblur"]["refine_steps"] == 0
     assert "artifact" not in DenoiseDPSPipeline(OPTICS, denoiser=None, **off).stages(
         bright.stack()
     )

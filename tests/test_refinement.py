@@ -123,7 +123,6 @@ def test_noise_that_is_the_same_everywhere_is_not_taken_for_photons(truth, rng):
     assert error[0] < 0.7 * error[1]
 
 
-
 @pytest.mark.parametrize(("ends", "taken"), [(True, False), (False, True)])
 def test_noise_that_ends_with_the_light_takes_no_step(truth, rng, ends, taken):
     """SIM, denoising and smoothing leave such noise; none is seen beyond the cutoff."""

@@ -36,7 +36,7 @@ NAMES = {
     "denoised SIM, artifacts removed": "Denoise-2D-SIM",
     "SIM + DPS": "DPS-SIM",
     "Res-UNET-SIM + DPS": "Res-UNET-DPS-SIM",
-    "denoised SIM, artifacts removed + DPS": "Denoise-DPS-SIM",
+    "Denoise-DPS": "Denoise-DPS-SIM",
 }
 SEQUENCE_NM = (320.0, 250.0, 190.0, 150.0, 0.0, 150.0, 190.0, 250.0)
 
@@ -119,7 +119,7 @@ def _range(levels: list[dict], first: str, second: str, sample: str) -> str:
 
 def summary(found: dict[str, Any]) -> list[list[str]]:
     """Return paper, ours and why."""
-    many, single = "denoised SIM, artifacts removed + DPS", "Res-UNET-SIM + DPS"
+    many, single = "Denoise-DPS", "Res-UNET-SIM + DPS"
     gains = ", ".join(
         f"{sample} {_range(found['levels'], many, single, sample)}"
         for sample in ("slide", "tubules")
