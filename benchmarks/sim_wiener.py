@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.quality import DOCS
 from dpskit import Optics, SIMReconstruction
 from dpskit.sim import SIMParameters
 from dpskit.synth import RawSIM, draw_structure, simulate_raw_sim
@@ -27,6 +26,7 @@ from dpskit.synth.sim_pairs import ideal_sim_image
 
 OPTICS = Optics(na=1.4, wavelength_nm=525, pixel_size_nm=65)
 KINDS = ("filaments", "microtubules", "actin_mesh", "clathrin_rings", "mitochondria")
+DOCS = Path(__file__).parents[1] / "docs"
 PHOTONS, BACKGROUNDS = (10, 30, 100, 500, 2000), (0.0, 0.2)
 FACTORS = (0.2, 0.28, 0.4, 0.55, 0.7, 1.0, 1.4)
 _UNUSED = (
@@ -47,12 +47,12 @@ def simulated(seed: int, kind: str, photons: float, background: float) -> RawSIM
     return simulate_raw_sim(truth, OPTICS, photons, rng, background=background)
 
 
-def true_parameters(raw: RawSIM) -> SIMParameters:
+def true_parameters(raw: RawSIM, optics: Optics = OPTICS) -> SIMParameters:
     """Return the pattern that the frames were made with."""
     angles = np.ones(3)
     return SIMParameters(
-        pixel_size_nm=OPTICS.pixel_size_nm,
-        cutoff_per_um=2000 * OPTICS.na / OPTICS.wavelength_nm,
+        pixel_size_nm=optics.pixel_size_nm,
+        cutoff_per_um=2000 * optics.na / optics.wavelength_nm,
         otf_damping=1.0,
         order="pa",
         wave_vectors_per_um=tuple(map(tuple, raw.pattern.wave_vectors_per_um)),

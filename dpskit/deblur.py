@@ -34,7 +34,7 @@ from dpskit.preprocessing.psf_choice import (
     learn_width,
 )
 from dpskit.psf import Optics
-from dpskit.refinement import Refined, psf_mismatch, refine
+from dpskit.refinement import Refined, hidden_noise, psf_mismatch, refine
 from dpskit.synth.pairs import ImageBatches
 
 __all__ = ["DPSDeblur"]
@@ -80,11 +80,15 @@ class _Prepared:
 
 @dataclass(frozen=True, eq=False)
 class _Deblurred:
-    """The network's estimate, the haze removed before, and whether all is signal."""
+    """The network's estimate, the haze removed before, and what the image is.
+
+    `dense` where all light is signal, `reconstructed` after SIM.
+    """
 
     sharp: np.ndarray
     haze: np.ndarray
     dense: bool
+    reconstructed: bool = False
 
 
 class DPSDeblur(ImageTransformer):
@@ -105,8 +109,9 @@ class DPSDeblur(ImageTransformer):
         Width of the PSF in pixels, in [0.5, 200]; `optics` wins over it.
         Real wide-field PSFs are about 1.3 times wider than nominal.
     weights : str, path or None, default="compact"
-        Name of shipped weights or a ``.safetensors`` file. None makes `fit` train the
-        network on your own images, without ground truth.
+        Name of shipped weights or a ``.safetensors`` file; for "compact", images whose
+        noise ends where their light does, as after SIM, take "compact-sim". None makes
+        `fit` train the network on your own images, without ground truth.
     background : {"auto", "none", "constant", "rolling_ball", "wavelet"}, \
 default="auto"
         What is taken for background and removed. "auto" removes a pedestal
@@ -159,7 +164,8 @@ default="auto"
     offset, which is taken off whatever `background` says.
     ``transform(a * X)`` is ``a * transform(X)``. Where the width cannot be
     estimated 3.5 px is used, with a warning. ``info["dense"]`` tells whether light
-    was taken to be nearly everywhere. Where background is most of the light and leaves
+    was taken to be nearly everywhere, ``info["reconstructed"]`` whether the image was
+    taken for a SIM reconstruction. Where background is most of the light and leaves
     less than 3 photons in the brightest pixels, there is a warning.
 
     References
@@ -324,7 +330,7 @@ default="auto"
         scale = np.float64(np.abs(frame).max()) or np.float64(1)
         unit = (frame / scale).astype(np.float32)
         given = self._prepared(unit, width.fwhm_px)
-        found = self._deblurred(given)
+        found = self._reconstruction(given, self._deblurred(given))
         ground = given.ground if found.dense else 0.0
         done, haze, photons = self._refined(given, found, ground, _width_error(width))
         background = haze + given.pedestal - ground
@@ -334,6 +340,7 @@ default="auto"
             "background": background * scale,
             "background_fraction": max(1 - kept / total, 0.0) if total > 0 else 0.0,
             "dense": found.dense,
+            "reconstructed": found.reconstructed,
             "refine_steps": done.steps,
             "discrepancy": done.discrepancy,
             "photons": photons,
@@ -361,6 +368,9 @@ default="auto"
             fwhm, noise = given.fwhm_px, given.noise.lifted(ground)
         else:
             noise = estimate_noise(light, fwhm, 0.5 / max(factor, 1.0))
+        steps = None if self.refine == "auto" else int(self.refine)
+        if found.reconstructed and steps is None:
+            steps = 0
         done = refine(
             start,
             light,
@@ -369,23 +379,13 @@ default="auto"
             background=haze,
             psf_error=psf_error,
             mismatch=mismatch,
-            steps=self._steps(),
+            steps=steps,
             dense=found.dense,
         )
         if self.grid == "input" and not own_pixels:
             image = _back(done.image, factor, given.fwhm_px, shape)
             done = replace(done, image=image)
         return done, background, _peak_photons(light, noise)
-
-    def _steps(self) -> int | None:
-        """Return the steps to take, None where the image decides.
-
-        The noise of a SIM reconstruction ends where its light does, so that it can't
-        be read.
-        """
-        if self.refine != "auto":
-            return int(self.refine)
-        return 0 if self.optics is not None and self.optics.modality == "sim" else None
 
     def _width(self, frame: np.ndarray) -> Width:
         learnt = getattr(self, "width_", None)
@@ -463,9 +463,29 @@ default="auto"
             if np.any(haze):
                 light = light - haze
                 channels = guide_channels(light, CANONICAL_FWHM_PX)
-        sharp = self._predicted(self._load(), channels, self.orientations)
-        sharp = sharp + _unexplained(light, sharp, CANONICAL_FWHM_PX, 1.5)
-        return _Deblurred(sharp, haze, dense)
+        return _Deblurred(self._sharp(light, channels, self._load()), haze, dense)
+
+    def _sharp(self, light: np.ndarray, channels: np.ndarray, net: Any) -> np.ndarray:
+        sharp = self._predicted(net, channels, self.orientations)
+        return sharp + _unexplained(light, sharp, CANONICAL_FWHM_PX, 1.5)
+
+    def _reconstruction(self, given: _Prepared, found: _Deblurred) -> _Deblurred:
+        """Return what a network for reconstructions makes of one, else `found`.
+
+        Their noise ends where their light does, so that it can't be read beyond.
+        """
+        from dpskit.nn import guide_channels
+        from dpskit.weights import load_network
+
+        light, scale = given.image - found.haze, CANONICAL_FWHM_PX / given.fwhm_px
+        nyquist = 0.5 / max(scale, 1.0)
+        if not hidden_noise(light, found.sharp, CANONICAL_FWHM_PX, nyquist):
+            return found
+        sharp = found.sharp
+        if self.weights == "compact":
+            net = load_network("compact-sim", self._device(), network="deblur")
+            sharp = self._sharp(light, guide_channels(light, CANONICAL_FWHM_PX), net)
+        return replace(found, sharp=sharp, reconstructed=True)
 
     def _haze(self, given: _Prepared, channels: np.ndarray) -> tuple[np.ndarray, bool]:
         """Return the smooth light out of focus, and whether all light is signal."""

@@ -20,14 +20,21 @@ from dpskit.preprocessing.noise import Noise
 from dpskit.preprocessing.psf_choice import CANONICAL_FWHM_PX
 from dpskit.psf.transfer import sampled_airy_otf
 
-__all__ = ["Refined", "filling", "planned_steps", "psf_mismatch", "refine"]
+__all__ = [
+    "Refined",
+    "filling",
+    "hidden_noise",
+    "planned_steps",
+    "psf_mismatch",
+    "refine",
+]
 
 _MOST_STEPS = 85
 _LEAST, _LEAST_LIGHT, _SPARSE = 1, 40, 0.35
 _CHECKED = 5
 _UNEXPLAINED, _LONGER = 1.5, 2
 _HIDDEN, _FOUND = 0.18, 13.0
-_NOISY, _HIDDEN_NOISE = (0.7, 0.9), (400.0, 0.05)
+_FINE, _BEYOND, _HIDDEN_NOISE = (0.7, 0.9), 1.1, (400.0, 0.05)
 _LAST, _STEEP = (0.8, 0.95), 0.15
 _MEDIAN_OF_SQUARES = 0.4549
 _NOISELESS = 3e-6
@@ -104,23 +111,6 @@ class _Optics:
         left = {b: abs(x - np.clip(x, 0, hidden[b])) for b, x in rises.items()}
         return float(max(weight * left[band] for band, weight in _FINER.items()))
 
-    def hidden_noise(
-        self, residual: np.ndarray, seen: np.ndarray, mean: np.ndarray, noise: Noise
-    ) -> bool:
-        """Tell whether noise ends where light does, so that the estimate missed it.
-
-        So it is after SIM, denoising or smoothing: what the model leaves of the finest
-        light is far more than the noise beyond, and no small part of that light.
-        """
-        band = self.band(*_NOISY)
-        left = fft.dctn(residual, norm="ortho", workers=-1)[band].astype(np.float64)
-        if not left.size:
-            return False
-        expected = float(np.mean(noise.variance(mean), dtype=np.float64))
-        power, light = (float(np.mean(x**2)) for x in (left, seen[band]))
-        over, share = _HIDDEN_NOISE
-        return power > over * expected and power - expected > share * light
-
     def discrepancy(
         self, residual: np.ndarray, mean: np.ndarray, noise: Noise
     ) -> float:
@@ -175,6 +165,52 @@ def psf_mismatch(
     optics = _Optics(light.shape, fwhm_px, light.dtype)
     seen, told = (fft.dctn(x, norm="ortho", workers=-1) for x in (light, sharp))
     return optics.mismatch(seen, told * optics.otf, dense)
+
+
+def hidden_noise(
+    light: np.ndarray, sharp: np.ndarray, fwhm_px: float, nyquist: float = 0.5
+) -> bool:
+    """Tell whether noise ends where light does, as after SIM, denoising or smoothing.
+
+    Parameters
+    ----------
+    light : ndarray of shape (height, width)
+        Measured image without background.
+    sharp : ndarray of shape (height, width)
+        Deblurred estimate.
+    fwhm_px : float
+        Width of the Airy PSF.
+    nyquist : float, default=0.5
+        Highest frequency per axis that the camera saw, as for
+        `dpskit.preprocessing.estimate_noise`.
+
+    Returns
+    -------
+    bool
+        Whether what `sharp`, blurred again, leaves of the light at 0.7 to 0.9 of the
+        cutoff has 400 times the power that is found beyond, and 5 % of that light's.
+        False where the pixels are too large to look beyond the cutoff.
+
+    Examples
+    --------
+    >>> light = np.random.default_rng(0).poisson(9.0, (64, 64)).astype(float)
+    >>> hidden_noise(light, light, 3.5)
+    False
+    """
+    optics = _Optics(light.shape, fwhm_px, light.dtype)
+    seen, told = (fft.dctn(x, norm="ortho", workers=-1) for x in (light, sharp))
+    ky, kx = (np.arange(n) / (2 * n) < 0.96 * nyquist for n in light.shape)
+    beyond = (optics.frequency > _BEYOND) & ky[:, None] & kx
+    fine = optics.band(*_FINE)
+    if beyond.mean() < 0.02 or not fine.any():
+        return False
+    left = seen[fine] - told[fine] * optics.otf[fine]
+    noise, power, all_power = (
+        float(np.mean(np.square(part, dtype=np.float64)))
+        for part in (seen[beyond], left, seen[fine])
+    )
+    over, share = _HIDDEN_NOISE
+    return power > over * noise and power - noise > share * all_power
 
 
 def filling(image: np.ndarray, fwhm_px: float) -> float:
@@ -320,8 +356,7 @@ def refine(
         background varies by, which is never known exactly; then as many more as the
         noise and what the mismatch has become allow, for the network's errors fade
         with the steps and the PSF's stay; and, in sparse pictures without haze, up
-        to twice as many as the noise allows while the discrepancy is above 1.5. None
-        where noise ends where light does, as after SIM or denoising.
+        to twice as many as the noise allows while the discrepancy is above 1.5.
     dense : bool, default=False
         Whether light is nearly everywhere.
 
@@ -356,8 +391,7 @@ def refine(
     uneven = float(np.std(background)) / max(float(np.mean(image)), 1e-30)
     error = max(psf_error, uneven / 3)
     checked = most = steps
-    auto = steps is None
-    if auto:
+    if steps is None:
         if mismatch is None:
             light, x = image - background, np.maximum(start, 0)
             mismatch = psf_mismatch(light, x, fwhm_px, dense)
@@ -381,9 +415,6 @@ def refine(
     def unexplained(model: np.ndarray) -> float:
         return optics.discrepancy(image - model, model, noise)
 
-    def hidden(model: np.ndarray) -> bool:
-        return optics.hidden_noise(image - model, seen, model, noise)
-
     def changed(model: np.ndarray) -> float:
         told = fft.dctn(model, norm="ortho", workers=-1)
         return optics.mismatch(seen, told, dense, taken)
@@ -396,8 +427,6 @@ def refine(
             if taken >= bearable:
                 break
         model = model + background
-        if auto and not taken and hidden(model):
-            break
         if taken >= steps and unexplained(model) <= _UNEXPLAINED:
             break
         ratio = y / np.maximum(model + dark, tiny)
