@@ -34,7 +34,7 @@ _LEAST, _LEAST_LIGHT, _SPARSE = 1, 40, 0.35
 _CHECKED = 5
 _UNEXPLAINED, _LONGER = 1.5, 2
 _HIDDEN, _FOUND = 0.18, 13.0
-_FINE, _BEYOND, _HIDDEN_NOISE = (0.7, 0.9), 1.1, (400.0, 0.05)
+_FINE, _BEYOND, _HIDDEN_NOISE = (0.7, 0.9), 1.1, (1000.0, 0.05)
 _LAST, _STEEP = (0.8, 0.95), 0.15
 _MEDIAN_OF_SQUARES = 0.4549
 _NOISELESS = 3e-6
@@ -188,8 +188,9 @@ def hidden_noise(
     -------
     bool
         Whether what `sharp`, blurred again, leaves of the light at 0.7 to 0.9 of the
-        cutoff has 400 times the power that is found beyond, and 5 % of that light's.
-        False where the pixels are too large to look beyond the cutoff.
+        cutoff has 1000 times the power of what it leaves beyond, and 5 % of that
+        light's; borders, at which light is cut off, do not count. False where the
+        pixels are too large to look beyond the cutoff.
 
     Examples
     --------
@@ -198,19 +199,22 @@ def hidden_noise(
     False
     """
     optics = _Optics(light.shape, fwhm_px, light.dtype)
-    seen, told = (fft.dctn(x, norm="ortho", workers=-1) for x in (light, sharp))
     ky, kx = (np.arange(n) / (2 * n) < 0.96 * nyquist for n in light.shape)
     beyond = (optics.frequency > _BEYOND) & ky[:, None] & kx
     fine = optics.band(*_FINE)
     if beyond.mean() < 0.02 or not fine.any():
         return False
-    left = seen[fine] - told[fine] * optics.otf[fine]
-    noise, power, all_power = (
-        float(np.mean(np.square(part, dtype=np.float64)))
-        for part in (seen[beyond], left, seen[fine])
-    )
+    y, x = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in light.shape)
+    window = np.outer(y, x).astype(light.dtype)
+
+    def power(image: np.ndarray, band: np.ndarray) -> float:
+        part = fft.dctn(image * window, norm="ortho", workers=-1)[band]
+        return float(np.mean(np.square(part, dtype=np.float64)))
+
+    left = light - optics.blur(sharp)
+    noise, missed = power(left, beyond), power(left, fine)
     over, share = _HIDDEN_NOISE
-    return power > over * noise and power - noise > share * all_power
+    return missed > over * noise and missed > share * power(light, fine)
 
 
 def filling(image: np.ndarray, fwhm_px: float) -> float:
