@@ -109,8 +109,8 @@ class DPSDeblur(ImageTransformer):
         Width of the PSF in pixels, in [0.5, 200]; `optics` wins over it.
         Real wide-field PSFs are about 1.3 times wider than nominal.
     weights : str, path or None, default="compact"
-        Name of shipped weights or a ``.safetensors`` file; for "compact", images whose
-        noise ends where their light does, as after SIM, take "compact-sim". None makes
+        Name of shipped weights or a ``.safetensors`` file; for "compact", SIM images,
+        known by `optics` or by noise that ends where their light does, take "compact-sim". None makes
         `fit` train the network on your own images, without ground truth.
     background : {"auto", "none", "constant", "rolling_ball", "wavelet"}, \
 default="auto"
@@ -479,7 +479,10 @@ default="auto"
 
         light, scale = given.image - found.haze, CANONICAL_FWHM_PX / given.fwhm_px
         nyquist = 0.5 / max(scale, 1.0)
-        if not hidden_noise(light, found.sharp, CANONICAL_FWHM_PX, nyquist):
+        told = self.optics is not None and self.optics.modality == "sim"
+        if not told and not hidden_noise(
+            light, found.sharp, CANONICAL_FWHM_PX, nyquist
+        ):
             return found
         sharp = found.sharp
         if self.weights == "compact":

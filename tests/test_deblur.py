@@ -184,6 +184,14 @@ def test_sim_is_known_by_its_noise(reconstruction, told):
     assert fidelity(truth, sharp, 3.5) > best + 0.5
 
 
+def test_optics_of_sim_are_believed():
+    optics = Optics(1.4, 525, 32.5, modality="sim")
+    image = scene(photons=3000.0).image
+    _, info = DPSDeblur(optics).transform(image, return_info=True)
+    assert info["reconstructed"]
+    assert info["refine_steps"] == 0
+
+
 def test_images_of_a_camera_are_no_reconstructions():
     for photons in (30.0, 300.0, 3000.0):
         image = scene(photons=photons).image
