@@ -110,8 +110,9 @@ class DPSDeblur(ImageTransformer):
         Real wide-field PSFs are about 1.3 times wider than nominal.
     weights : str, path or None, default="compact"
         Name of shipped weights or a ``.safetensors`` file; for "compact", SIM images,
-        known by `optics` or by noise that ends where their light does, take "compact-sim". None makes
-        `fit` train the network on your own images, without ground truth.
+        known by `optics` or by noise that ends where their light does, take
+        "compact-sim". None makes `fit` train the network on your own images, without
+        ground truth.
     background : {"auto", "none", "constant", "rolling_ball", "wavelet"}, \
 default="auto"
         What is taken for background and removed. "auto" removes a pedestal
