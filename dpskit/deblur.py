@@ -369,9 +369,8 @@ default="auto"
             fwhm, noise = given.fwhm_px, given.noise.lifted(ground)
         else:
             noise = estimate_noise(light, fwhm, 0.5 / max(factor, 1.0))
-        steps = None if self.refine == "auto" else int(self.refine)
-        if found.reconstructed and steps is None:
-            steps = 0
+        auto = 0 if found.reconstructed else None
+        steps = auto if self.refine == "auto" else int(self.refine)
         done = refine(
             start,
             light,

@@ -141,7 +141,7 @@ def test_noise_that_ends_with_the_light_is_seen(truth, rng, ends):
 
 
 def test_what_is_left_of_a_clean_image_is_no_noise(truth):
-    """A start that is 10 % too wide, of an image without any noise."""
+    """Of an image without any noise, also where the pixels are too large to tell."""
     clean = blur(truth)
     start = richardson_lucy(clean, airy(3.5), 30)
     assert not hidden_noise(clean, start, 3.5)

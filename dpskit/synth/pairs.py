@@ -224,10 +224,10 @@ class TrainingBatches:
         """Return a picture with rings below 0, lifted where they are deep."""
         truth = self._truth(len(k), rng)
         imaging = draw_sim_imaging(len(k), self.fwhm_px, rng)
-        clean = fft.irfft2(fft.rfft2(truth) * imaging.otf, truth.shape)
-        peak = max(clean.max(), 1e-12)
-        truth, clean = truth / peak, clean / peak
         spectrum = fft.rfft2(truth)
+        clean = fft.irfft2(spectrum * imaging.otf, truth.shape)
+        peak = max(clean.max(), 1e-12)
+        truth, clean, spectrum = truth / peak, clean / peak, spectrum / peak
         background = self._background(spectrum, k, imaging.widefield, rng)
         background = background * (rng.random() < 0.3)
         image = imaging.expose(truth, background, rng)
