@@ -22,8 +22,10 @@ from dpskit.exceptions import DpskitWarning
 from dpskit.ground import signal_probability, stands_apart
 from dpskit.preprocessing import (
     estimate_background,
+    fill_hot_pixels,
     fourier_resample,
     resample_back,
+    saturated_fraction,
 )
 from dpskit.preprocessing.haze import dark_level, offset_level
 from dpskit.preprocessing.noise import Noise, estimate_noise
@@ -46,7 +48,8 @@ _ROLL_OFF = 0.25
 _BIAS, _DENSE_BIAS = 0.2, 0.75
 _RESTORED = 2.0
 _EDGE_PX = 16
-_LITTLE = 3.0
+_LITTLE, _SATURATED = 3.0, 0.001
+_NARROWEST_PX, _NARROW = 2.0, 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +130,9 @@ default="auto"
     grid : {"input", "native"}, default="input"
         "native" keeps the grid of the network (3.5 px per PSF width), whose
         ``info["pixel_scale"]`` is output pixels per input pixel.
+    fill_hot_pixels : bool, default=True
+        Replace camera pixels that are brighter than light through the PSF can be by
+        their neighbours' median first; see `dpskit.preprocessing.hot_pixels`.
     objective : {"paper", "hybrid"}, default="paper"
         What `fit` minimises where ``weights=None``: "paper" needs images
         only; "hybrid" trains on simulations.
@@ -192,6 +198,7 @@ default="auto"
         ],
         "refine": [Options(("auto",)), Interval(Integral, 0, 1000, closed="both")],
         "grid": [Options(("input", "native"))],
+        "fill_hot_pixels": [bool],
         "objective": [Options(("paper", "hybrid"))],
         "tile_size": [Interval(Integral, 224, float("inf")), None],
         "device": [str],
@@ -216,6 +223,7 @@ default="auto"
         random_state: int = 0,
         verbose: bool = False,
         orientations: int = 1,
+        fill_hot_pixels: bool = True,
     ) -> None:
         self.optics = optics
         self.fwhm_px = fwhm_px
@@ -230,6 +238,7 @@ default="auto"
         self.random_state = random_state
         self.verbose = verbose
         self.orientations = orientations
+        self.fill_hot_pixels = fill_hot_pixels
 
     def uncertainty(
         self, X: Any, *, bandwidth: float = 0.6, n_samples: int = 5
@@ -282,7 +291,10 @@ default="auto"
         return np.stack(errors).reshape(X.shape).astype(X.dtype, copy=False)
 
     def _standard_error(self, frame: np.ndarray, **params: Any) -> np.ndarray:
-        first = clone(self).set_params(grid="input", verbose=False)
+        frame = self._filled(frame)[0]
+        first = clone(self).set_params(
+            grid="input", verbose=False, fill_hot_pixels=False
+        )
         vars(first).update(
             {key: value for key, value in vars(self).items() if key.endswith("_")}
         )
@@ -307,6 +319,8 @@ default="auto"
     def _fit(self, X: np.ndarray) -> None:
         frames = X.reshape(-1, *X.shape[-2:])
         estimated = self.optics is None and self.fwhm_px is None
+        if self.fill_hot_pixels:
+            frames = fill_hot_pixels(frames, _NARROWEST_PX)
         self.width_ = self._shared_width(frames) if estimated else None
         if self.weights is None:
             self.network_ = self._train(frames)
@@ -316,18 +330,23 @@ default="auto"
         for info in infos:
             taken, photons = info["background_fraction"], info["photons"]
             if taken > 0.5 and photons * (1 - taken) < _LITTLE:
-                warnings.warn(
+                _warn(
                     f"DPSDeblur took {taken:.0%} of the light for background, of "
                     f"{photons:.0f} photons in the brightest pixels; shapes in what is "
-                    "left may not be real. Average frames, if you can.",
-                    DpskitWarning,
-                    stacklevel=3,
+                    "left may not be real. Average frames, if you can."
                 )
                 break
+        most = max(map(saturated_fraction, frames))
+        if most > _SATURATED:
+            _warn(
+                f"{most:.1%} of the pixels of X are saturated; how bright they were is "
+                "lost, and what DPSDeblur shows there may not be real."
+            )
         return images, infos
 
     def _transform_frame(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
-        width = self._width(frame)
+        seen = frame
+        frame, width = self._filled(seen)
         scale = np.float64(np.abs(frame).max()) or np.float64(1)
         unit = (frame / scale).astype(np.float32)
         given = self._prepared(unit, width.fwhm_px)
@@ -340,6 +359,7 @@ default="auto"
             **asdict(width),
             "background": background * scale,
             "background_fraction": max(1 - kept / total, 0.0) if total > 0 else 0.0,
+            "hot_pixels": int(np.count_nonzero(frame != seen)),
             "dense": found.dense,
             "reconstructed": found.reconstructed,
             "refine_steps": done.steps,
@@ -386,6 +406,18 @@ default="auto"
             image = _back(done.image, factor, given.fwhm_px, shape)
             done = replace(done, image=image)
         return done, background, _peak_photons(light, noise)
+
+    def _filled(self, frame: np.ndarray) -> tuple[np.ndarray, Width]:
+        """Return a frame without hot pixels, and its width.
+
+        Where nothing is known only the narrowest PSF is safe before the width is.
+        """
+        if not self.fill_hot_pixels:
+            return frame, self._width(frame)
+        if self.optics is None and self.fwhm_px is None:
+            frame = fill_hot_pixels(frame, _NARROWEST_PX)
+        width = self._width(frame)
+        return fill_hot_pixels(frame, max(_NARROW * width.fwhm_px, 0.5)), width
 
     def _width(self, frame: np.ndarray) -> Width:
         learnt = getattr(self, "width_", None)
@@ -555,14 +587,18 @@ default="auto"
         """Return a frame as network input for `fit`."""
         from dpskit.nn import guide_channels
 
-        width = self._width(frame).fwhm_px
+        frame, width = self._filled(frame)
         unit = (frame / (float(np.abs(frame).max()) or 1.0)).astype(np.float32)
-        return guide_channels(self._prepared(unit, width).image)
+        return guide_channels(self._prepared(unit, width.fwhm_px).image)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.requires_fit = self.weights is None
         return tags
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, DpskitWarning, stacklevel=4)
 
 
 def _mean(image: np.ndarray) -> float:

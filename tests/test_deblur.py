@@ -200,6 +200,28 @@ def test_images_of_a_camera_are_no_reconstructions():
             assert not info["reconstructed"]
 
 
+@pytest.mark.parametrize("told", [{"fwhm_px": 3.5}, {}])
+def test_hot_pixels_leave_no_trace(told):
+    seen = scene(photons=1000.0)
+    hot = seen.image.copy()
+    hot[20::40, 24::40] += 3 * seen.image.max()
+    same, info = DPSDeblur(**told).transform(hot, return_info=True)
+    assert info["hot_pixels"] == 9
+    plain = fidelity(seen.truth, DPSDeblur(**told).transform(seen.image), 3.5)
+    assert fidelity(seen.truth, same, 3.5) > plain - 0.3
+    kept = DPSDeblur(**told, fill_hot_pixels=False)
+    kept, info = kept.transform(hot, return_info=True)
+    assert info["hot_pixels"] == 0
+    assert fidelity(seen.truth, kept, 3.5) < plain - 3
+
+
+def test_saturated_pixels_are_told():
+    image = scene().image
+    image = np.minimum(image, np.quantile(image, 0.975))
+    with pytest.warns(DpskitWarning, match=r"2\.\d% of the pixels of X are saturated"):
+        DPSDeblur(fwhm_px=3.5).transform(image)
+
+
 @pytest.mark.parametrize("factor", [1e-60, 1e200])
 def test_values_beyond_float32_are_kept(factor):
     image = scene(photons=300.0).image.astype(float)

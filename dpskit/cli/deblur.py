@@ -71,6 +71,13 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
         choices=(1, 8),
         help="8 averages over rotations and mirrors: a little better, slower",
     )
+    group.add_argument(
+        "--keep-hot-pixels",
+        dest="fill_hot_pixels",
+        action="store_const",
+        const=False,
+        help="leave camera pixels brighter than light can be as they are",
+    )
     group.add_argument("--device", help="auto (default), cpu or cuda")
     group.add_argument(
         "--uncertainty",
@@ -114,7 +121,7 @@ def _check_method(args: argparse.Namespace) -> None:
 
 def _method(args: argparse.Namespace) -> dict[str, Any]:
     names = ("weights", "background", "refine", "grid", "tile_size", "orientations")
-    return chosen(args, *names, "device")
+    return chosen(args, *names, "fill_hot_pixels", "device")
 
 
 def _error_job(job: Job) -> Job:
@@ -152,8 +159,10 @@ def _decided(infos: list[dict[str, Any]]) -> str:
         )
 
     frames = f"{len(infos)} frames, median " if len(infos) > 1 else ""
+    hot = round(middle("hot_pixels"))
     return (
         f"{frames}FWHM {middle('fwhm_px'):.2f} px ({infos[0]['fwhm_source']}), "
         f"background {100 * middle('background_fraction'):.0f} % removed, "
         f"refine {middle('refine_steps'):.0f}"
+        + (f", {hot} hot pixels replaced" if hot else "")
     )

@@ -69,6 +69,8 @@ def _print(path: Any, args: argparse.Namespace) -> None:
 
 
 def _lines(image: Any, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    from dpskit.preprocessing import hot_pixels, saturated_fraction
+
     pixel_size_nm = args.pixel_size_nm or image.pixel_size_nm
     plane = np.asarray(image.data[(0,) * (image.data.ndim - 2)])
     yield "format", image.metadata["format"]
@@ -82,6 +84,8 @@ def _lines(image: Any, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     )
     yield "resolution", _resolution(plane, pixel_size_nm)
     yield "PSF width", _width(plane, pixel_size_nm)
+    yield "hot pixels", str(int(hot_pixels(plane).sum()))
+    yield "saturated", f"{saturated_fraction(plane):.2%} of the pixels"
     if args.gain is not None:
         yield "photons", _photons(plane, args.gain, args.offset)
 

@@ -13,6 +13,7 @@ from dpskit._utils.fft import crop, pad_mirror
 from dpskit._utils.params import Interval, Matching
 from dpskit._utils.validation import check_image, check_same_shape
 from dpskit.base import ImageTransformer
+from dpskit.preprocessing.hot_pixels import fill_hot_pixels
 from dpskit.preprocessing.noise import Noise, estimate_camera
 from dpskit.synth.noisy import (
     RecorruptedBatches,
@@ -64,6 +65,9 @@ class NeuralDenoiser(ImageTransformer):
         Seed of `fit`'s training.
     verbose : bool, default=False
         Show progress over frames.
+    fill_hot_pixels : bool, default=True
+        Replace camera pixels that are brighter than light through the PSF can be by
+        their neighbours' median first; see `dpskit.preprocessing.hot_pixels`.
 
     Attributes
     ----------
@@ -118,6 +122,7 @@ class NeuralDenoiser(ImageTransformer):
         "fit_steps": [Interval(Integral, 1, float("inf"))],
         "random_state": [Interval(Integral, 0, 2**32)],
         "verbose": [bool],
+        "fill_hot_pixels": [bool],
     }
 
     def __init__(
@@ -132,6 +137,7 @@ class NeuralDenoiser(ImageTransformer):
         fit_steps: int = 400,
         random_state: int = 0,
         verbose: bool = False,
+        fill_hot_pixels: bool = True,
     ) -> None:
         self.weights = weights
         self.gain = gain
@@ -143,6 +149,7 @@ class NeuralDenoiser(ImageTransformer):
         self.fit_steps = fit_steps
         self.random_state = random_state
         self.verbose = verbose
+        self.fill_hot_pixels = fill_hot_pixels
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the camera from a series, and the network if ``weights=None``.
@@ -161,7 +168,7 @@ class NeuralDenoiser(ImageTransformer):
             The estimator itself.
         """
         self._check_params()
-        X = check_image(X, "NeuralDenoiser")
+        X = self._filled(check_image(X, "NeuralDenoiser"))
         self.camera_ = self._estimate(X)
         if self.weights is None:
             targets = None
@@ -170,6 +177,9 @@ class NeuralDenoiser(ImageTransformer):
                 check_same_shape(X, targets, "NeuralDenoiser")
             self.network_ = self._train(X, targets)
         return self
+
+    def _filled(self, X: np.ndarray) -> np.ndarray:
+        return fill_hot_pixels(X) if self.fill_hot_pixels else X
 
     def _estimate(self, X: np.ndarray) -> Noise:
         """Return the camera as given or as seen in the images."""
@@ -184,6 +194,7 @@ class NeuralDenoiser(ImageTransformer):
         return Noise(float(self.gain), floor, level)
 
     def _transform_frame(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
+        frame = self._filled(frame)
         camera = getattr(self, "camera_", None) or self._estimate(frame)
         scale = float(np.abs(frame).max()) or 1.0
         unit = frame.astype(np.float64) / scale

@@ -5,10 +5,12 @@ from .background import (
     wavelet_background,
 )
 from .haze import estimate_background
+from .hot_pixels import fill_hot_pixels, hot_pixels
 from .noise import Noise, estimate_noise
 from .normalise import Scaling, peak_scale, percentile_scale
 from .psf_choice import choose_psf
 from .resample import fourier_resample, resample_back
+from .saturation import saturated_fraction
 from .width import WidthEstimate, estimate_fwhm
 
 __all__ = [
@@ -21,10 +23,13 @@ __all__ = [
     "estimate_background",
     "estimate_fwhm",
     "estimate_noise",
+    "fill_hot_pixels",
     "fourier_resample",
+    "hot_pixels",
     "peak_scale",
     "percentile_scale",
     "resample_back",
     "rolling_ball",
+    "saturated_fraction",
     "wavelet_background",
 ]

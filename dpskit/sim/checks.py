@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dpskit.exceptions import DpskitWarning, ReconstructionError
+from dpskit.preprocessing import saturated_fraction
 from dpskit.sim.estimation import Carrier, equal_phases
 
 __all__ = [
@@ -156,22 +157,13 @@ def check_frames(frames: np.ndarray) -> None:
 
 
 def check_saturation(frames: np.ndarray) -> None:
-    """Refuse, or warn of, pixels at a flat top.
-
-    The top is flat where more pixels hold the greatest value than twice those
-    of the next one; noise makes fewer.
-    """
-    top = frames.max()
-    at_top = np.count_nonzero(frames == top)
-    share = at_top / frames.size
-    if share <= SATURATED[0] or at_top == frames.size:
-        return
-    following = frames[frames < top].max()
-    if at_top <= 2 * np.count_nonzero(frames == following):
+    """Refuse, or warn of, pixels at a flat top."""
+    share = saturated_fraction(frames)
+    if share <= SATURATED[0]:
         return
     sentence = (
         f"{100 * share:.1f} % of the pixels in the raw frames are saturated at "
-        f"{float(top):g}; record with less light or exposure."
+        f"{float(frames.max()):g}; record with less light or exposure."
     )
     if share > SATURATED[1]:
         raise ReconstructionError(sentence)

@@ -11,9 +11,11 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from dpskit._utils.params import Interval, Matching, Options
+from dpskit._utils.transfer import AIRY_CUTOFF
 from dpskit._utils.validation import check_image
 from dpskit.base import ImageTransformer
 from dpskit.exceptions import InvalidParameterError
+from dpskit.preprocessing import fill_hot_pixels
 from dpskit.psf import Optics
 from dpskit.sim._frames import arrange, photons_in
 from dpskit.sim._otf import DetectionOTF, airy_detection, measured_detection
@@ -134,6 +136,9 @@ class SIMReconstruction(ImageTransformer):
         half a pixel.
     verbose : bool, default=False
         Show progress over a series.
+    fill_hot_pixels : bool, default=True
+        Replace camera pixels that are brighter than light through the PSF can be by
+        their neighbours' median first; see `dpskit.preprocessing.hot_pixels`.
 
     Attributes
     ----------
@@ -203,6 +208,7 @@ class SIMReconstruction(ImageTransformer):
         ],
         "parameters": [SIMParameters, None],
         "verbose": [bool],
+        "fill_hot_pixels": [bool],
     }
 
     def __init__(
@@ -220,6 +226,7 @@ class SIMReconstruction(ImageTransformer):
         parameters: SIMParameters | None = None,
         correct_drift: bool = True,
         verbose: bool = False,
+        fill_hot_pixels: bool = True,
     ) -> None:
         self.optics = optics
         self.n_angles = n_angles
@@ -234,6 +241,7 @@ class SIMReconstruction(ImageTransformer):
         self.parameters = parameters
         self.correct_drift = correct_drift
         self.verbose = verbose
+        self.fill_hot_pixels = fill_hot_pixels
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Find the parameters of the illumination.
@@ -293,6 +301,8 @@ class SIMReconstruction(ImageTransformer):
         """Return sets (n, angles, phases, height, width), axes before, order."""
         X = check_image(X, type(self).__name__)
         known = self._known()
+        if self.fill_hot_pixels:
+            X = fill_hot_pixels(X, self._narrowest_px(known))
         if known is None:
             counts, order = (self.n_angles, self.n_phases), self.order
         else:
@@ -301,6 +311,14 @@ class SIMReconstruction(ImageTransformer):
             order = "mosaic"
         sets = arrange(X, *counts, order)
         return sets.reshape(-1, *sets.shape[-4:]), sets.shape[:-4], order
+
+    def _narrowest_px(self, known: SIMParameters | None) -> float:
+        """Return the least width that the PSF of a raw frame can have."""
+        if known is not None:
+            cutoff = known.cutoff_per_um * known.pixel_size_nm / 1000
+        else:
+            cutoff = self._detection()[0].cutoff
+        return 0.8 * AIRY_CUTOFF / cutoff
 
     def _known(self) -> SIMParameters | None:
         return self.parameters or getattr(self, "parameters_", None)

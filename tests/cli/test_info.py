@@ -46,6 +46,16 @@ def test_photons_follow_from_gain_and_offset(tmp_path, image, capsys):
     assert "pixel size  not in the file" in out
 
 
+def test_pixels_that_lie_are_counted(tmp_path, image, capsys):
+    image[30::40, 30::40] = 3 * image.max()
+    imwrite(tmp_path / "hot.tif", image)
+    imwrite(tmp_path / "cut.tif", np.minimum(image, np.quantile(image, 0.95)))
+    assert main(["info", str(tmp_path / "hot.tif")]) == 0
+    assert "hot pixels  9\n" in capsys.readouterr().out
+    assert main(["info", str(tmp_path / "cut.tif")]) == 0
+    assert "saturated   5.0" in capsys.readouterr().out
+
+
 def test_gain_of_zero_is_refused(tmp_path, capsys):
     assert main(["info", str(tmp_path / "a.tif"), "--gain", "0"]) == 2
     assert "--gain must be above 0; got 0." in capsys.readouterr().err

@@ -28,6 +28,16 @@ def test_unseen_structures_come_out_cleaner(photons, gain_db):
     assert psnr(seen.mean, NeuralDenoiser().transform(seen.image)) > before + gain_db
 
 
+def test_hot_pixels_do_not_become_blobs():
+    seen = _widefield(300)
+    hot = seen.image.copy()
+    hot[10::40, 12::40] += 3 * seen.image.max()
+    cleaner = psnr(seen.mean, NeuralDenoiser().transform(seen.image))
+    assert psnr(seen.mean, NeuralDenoiser().transform(hot)) > cleaner - 0.5
+    kept = NeuralDenoiser(fill_hot_pixels=False).transform(hot)
+    assert psnr(seen.mean, kept) < cleaner - 5
+
+
 def test_raw_sim_frames_keep_their_pattern():
     rng = np.random.default_rng(1)
     raw = simulate_raw_sim(filaments((64 * 65, 64 * 65), rng), OPTICS, 40, rng)

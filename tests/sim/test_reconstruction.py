@@ -91,6 +91,16 @@ def test_image_is_near_the_emitters_and_better_than_wide_field(raw, parameters):
     assert error(image, target) < 0.15 < 0.3 < error(wide, target)
 
 
+def test_hot_pixels_leave_no_stars(raw):
+    hot = raw.frames.copy()
+    hot[..., 20::40, 24::40] += 2 * raw.frames.max()
+    plain = SIMReconstruction(OPTICS).transform(raw.frames)
+    same = SIMReconstruction(OPTICS).transform(hot)
+    assert error(same, plain) < 0.02
+    kept = SIMReconstruction(OPTICS, fill_hot_pixels=False).transform(hot)
+    assert error(kept, plain) > 0.2
+
+
 def test_mean_is_that_of_wide_field(raw, parameters):
     image = sim_reconstruction(raw.frames, parameters)
     assert image.mean() == pytest.approx(raw.widefield.mean(), rel=0.005)
