@@ -49,6 +49,7 @@ _BIAS, _DENSE_BIAS = 0.2, 0.75
 _RESTORED = 2.0
 _EDGE_PX = 16
 _LITTLE, _SATURATED = 3.0, 0.001
+_FIELD_PX = 32
 _NARROWEST_PX, _NARROW = 2.0, 0.8
 
 
@@ -168,7 +169,8 @@ default="auto"
     -----
     The result has the units of the input; its sum is the input's sum minus
     the removed background. A dark level below 0 by 2 % of the range or more is an
-    offset, which is taken off whatever `background` says.
+    offset, which is taken off whatever `background` says. Edges of rows and columns of
+    one value, which registration leaves, are no part of the field and come back as 0.
     ``transform(a * X)`` is ``a * transform(X)``. Where the width cannot be
     estimated 3.5 px is used, with a warning. ``info["dense"]`` tells whether light
     was taken to be nearly everywhere, ``info["reconstructed"]`` whether the image was
@@ -286,9 +288,12 @@ default="auto"
         validate_params(rules, params, "DPSDeblur.uncertainty")
         self._check_params()
         X = check_image(X, "DPSDeblur")
-        frames = self._progress(X.reshape(-1, *X.shape[-2:]))
-        errors = [self._standard_error(frame, **params) for frame in frames]
-        return np.stack(errors).reshape(X.shape).astype(X.dtype, copy=False)
+        frames = X.reshape(-1, *X.shape[-2:])
+        errors = np.zeros(frames.shape)
+        for frame, error in zip(self._progress(frames), errors, strict=True):
+            inside = _inside(frame)
+            error[inside] = self._standard_error(frame[inside], **params)
+        return errors.reshape(X.shape).astype(X.dtype, copy=False)
 
     def _standard_error(self, frame: np.ndarray, **params: Any) -> np.ndarray:
         frame = self._filled(frame)[0]
@@ -303,7 +308,7 @@ default="auto"
 
         def again(image: np.ndarray, fwhm_px: float) -> np.ndarray:
             first.set_params(optics=None, fwhm_px=fwhm_px, refine=info["refine_steps"])
-            return first._transform_frame(image)[0]
+            return first._transform_field(image)[0]
 
         return standard_error(
             frame,
@@ -345,6 +350,15 @@ default="auto"
         return images, infos
 
     def _transform_frame(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
+        inside = _inside(frame)
+        if self.grid == "native" or frame[inside].size == frame.size:
+            return self._transform_field(frame)
+        field, info = self._transform_field(frame[inside])
+        image, background = np.zeros_like(frame), frame.copy()
+        image[inside], background[inside] = field, info["background"]
+        return image, info | {"background": background}
+
+    def _transform_field(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
         seen = frame
         frame, width = self._filled(seen)
         scale = np.float64(np.abs(frame).max()) or np.float64(1)
@@ -441,22 +455,26 @@ default="auto"
         """Return an estimated width, corrected by how "compact" explains a frame.
 
         Spectra are read 0.3 standard deviations too wide on average, and too wide a
-        PSF does more harm than too narrow a one. Pictures full of light say too
-        little; theirs, smoother than those of most structures, are read 0.6 (3000
+        PSF does more harm than too narrow a one. Noise of reconstructions is taken
+        for light, so that their width stays. Pictures full of light say too little;
+        theirs, smoother than those of most structures, are read 0.6 (3000
         photons) to 1.1 standard deviations (60) too wide.
         """
         judge = DPSDeblur(tile_size=self.tile_size, device=self.device)
-        dense = []
+        dense, hidden = [], []
 
         def explain(image: np.ndarray, fwhm_px: float) -> tuple[np.ndarray, ...]:
             given = judge._prepared(image, fwhm_px)
             found = judge._deblurred(given)
             dense.append(found.dense)
+            hidden.append(judge._hides_noise(given, found))
             return given.image - found.haze, found.sharp
 
         scale = float(np.abs(frame).max()) or 1.0
         unit = (frame / scale).astype(np.float32)
         better = agreeing_width(unit, _narrower(width, _BIAS), explain)
+        if hidden[len(hidden) // 2]:  # at the width as estimated
+            return width
         mostly = 2 * sum(dense) > len(dense)
         return _narrower(width, _DENSE_BIAS) if mostly else better
 
@@ -509,18 +527,19 @@ default="auto"
         from dpskit.nn import guide_channels
         from dpskit.weights import load_network
 
-        light, scale = given.image - found.haze, CANONICAL_FWHM_PX / given.fwhm_px
-        nyquist = 0.5 / max(scale, 1.0)
         told = self.optics is not None and self.optics.modality == "sim"
-        if not told and not hidden_noise(
-            light, found.sharp, CANONICAL_FWHM_PX, nyquist
-        ):
+        if not told and not self._hides_noise(given, found):
             return found
-        sharp = found.sharp
+        light, sharp = given.image - found.haze, found.sharp
         if self.weights == "compact":
             net = load_network("compact-sim", self._device(), network="deblur")
             sharp = self._sharp(light, guide_channels(light, CANONICAL_FWHM_PX), net)
         return replace(found, sharp=sharp, reconstructed=True)
+
+    def _hides_noise(self, given: _Prepared, found: _Deblurred) -> bool:
+        scale = CANONICAL_FWHM_PX / given.fwhm_px
+        light, nyquist = given.image - found.haze, 0.5 / max(scale, 1.0)
+        return hidden_noise(light, found.sharp, CANONICAL_FWHM_PX, nyquist)
 
     def _haze(self, given: _Prepared, channels: np.ndarray) -> tuple[np.ndarray, bool]:
         """Return the smooth light out of focus, and whether all light is signal."""
@@ -599,6 +618,20 @@ default="auto"
 
 def _warn(sentence: str) -> None:
     warnings.warn(sentence, DpskitWarning, stacklevel=4)
+
+
+def _inside(frame: np.ndarray) -> tuple[slice, slice]:
+    """Return the field without the empty edges that registration leaves.
+
+    Edge rows and columns of one and the same value are empty, unless too little
+    would be left.
+    """
+    found = []
+    for axis, n in enumerate(frame.shape):
+        seen = np.flatnonzero(np.ptp(frame, axis=1 - axis))
+        small = not seen.size or np.ptp(seen) + 1 < min(n, _FIELD_PX)
+        found.append(slice(0, n) if small else slice(seen[0], seen[-1] + 1))
+    return found[0], found[1]
 
 
 def _mean(image: np.ndarray) -> float:

@@ -34,7 +34,8 @@ _LEAST, _LEAST_LIGHT, _SPARSE = 1, 40, 0.35
 _CHECKED = 5
 _UNEXPLAINED, _LONGER = 1.5, 2
 _HIDDEN, _FOUND = 0.18, 13.0
-_FINE, _BEYOND, _HIDDEN_NOISE = (0.7, 0.9), 1.1, (1000.0, 0.05)
+_FINE, _FINEST, _BEYOND = (0.7, 0.9), (0.9, 1.0), 1.1
+_HIDDEN_NOISE = 1000.0, 0.05, (0.02, 0.35)
 _LAST, _STEEP = (0.8, 0.95), 0.15
 _MEDIAN_OF_SQUARES = 0.4549
 _NOISELESS = 3e-6
@@ -189,8 +190,9 @@ def hidden_noise(
     bool
         Whether what `sharp`, blurred again, leaves of the light at 0.7 to 0.9 of the
         cutoff has 1000 times the power of what it leaves beyond, and 5 % of that
-        light's; borders, at which light is cut off, do not count. False where the
-        pixels are too large to look beyond the cutoff.
+        light's, or 2 % and 35 % of it at 0.9 to 1; borders, at which light is cut
+        off, do not count. False where the pixels are too large to look beyond the
+        cutoff.
 
     Examples
     --------
@@ -212,9 +214,11 @@ def hidden_noise(
         return float(np.mean(np.square(part, dtype=np.float64)))
 
     left = light - optics.blur(sharp)
-    noise, missed = power(left, beyond), power(left, fine)
-    over, share = _HIDDEN_NOISE
-    return missed > over * noise and missed > share * power(light, fine)
+    over, much, little = _HIDDEN_NOISE
+    if not power(left, fine) > over * power(left, beyond):
+        return False
+    shares = [power(left, b) / power(light, b) for b in (fine, optics.band(*_FINEST))]
+    return shares[0] > much or all(np.greater(shares, little))
 
 
 def filling(image: np.ndarray, fwhm_px: float) -> float:

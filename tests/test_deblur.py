@@ -215,6 +215,25 @@ def test_hot_pixels_leave_no_trace(told):
     assert fidelity(seen.truth, kept, 3.5) < plain - 3
 
 
+@pytest.mark.parametrize("value", [0.0, 250.0])
+def test_empty_edges_are_no_part_of_the_field(value):
+    field = scene().image
+    image = np.pad(field, ((9, 0), (4, 17)), constant_values=value)
+    inside = np.s_[9:, 4:-17]
+    deblur = DPSDeblur(fwhm_px=3.5)
+    alone, framed = deblur.transform(field), deblur.transform(image)
+    np.testing.assert_array_equal(framed[inside], alone)
+    framed[inside] = 0
+    assert not framed.any()
+    framed, info = deblur.transform(image, return_info=True)
+    kept = image.sum() - info["background"].sum()
+    assert framed.sum() == pytest.approx(kept, rel=1e-5)
+    errors = deblur.uncertainty(image, n_samples=2)
+    np.testing.assert_array_equal(
+        errors[inside], deblur.uncertainty(field, n_samples=2)
+    )
+
+
 def test_saturated_pixels_are_told():
     image = scene().image
     image = np.minimum(image, np.quantile(image, 0.975))

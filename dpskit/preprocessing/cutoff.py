@@ -19,7 +19,7 @@ from dpskit._utils.transfer import AIRY_CUTOFF, airy_otf, gaussian_otf
 if TYPE_CHECKING:
     from dpskit.preprocessing.width import RingSpectrum
 
-__all__ = ["CutoffJudge", "CutoffModel", "cutoff_features"]
+__all__ = ["CutoffJudge", "CutoffModel", "cutoff_features", "edge_width"]
 
 # log A is a polynomial in log k; coefficients of Legendre with these deviations.
 SMOOTH = np.array([np.inf, 3.0, 0.3, 0.1])
@@ -34,6 +34,9 @@ BROADENING = (0.0, 0.5, 0.9)
 SHARPEST_PX, DECISIVE, REJECTED = 2.2, 0.05, 10.0
 COARSE, FINE = np.linspace(-0.6, 0.6, 41), np.linspace(-0.03, 0.03, 13)
 STEPS = 15
+# Light that ends in darkness: power just inside of the cutoff over that beyond.
+INSIDE, BEYOND, DARKNESS = (0.8, 0.95), (1.12, 1.3), 1e5
+FAINTER, NEAR, ROUNDS = 3e-3, np.linspace(-0.25, 0.25, 101), 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +61,9 @@ class CutoffModel:
     leakage: float
 
     @classmethod
-    def of(cls, spectrum: RingSpectrum, fwhm_px: float) -> CutoffModel:
+    def of(
+        cls, spectrum: RingSpectrum, fwhm_px: float, faintest: float = FAINTEST
+    ) -> CutoffModel:
         """Return the rings that matter for widths near `fwhm_px`."""
         narrow = spectrum.size / spectrum.shortest
         count, power, _ = spectrum.sums
@@ -67,7 +72,7 @@ class CutoffModel:
         used = (radius >= LOWEST * narrow) & (radius <= highest) & (count > 0)
         radius, count, power = radius[used], count[used], power[used]
         leakage = (1 + narrow**2) / 6 + 1 / 12
-        mean = power / count + FAINTEST
+        mean = power / count + faintest
         return cls(radius, mean, HANN_SHARE * count, spectrum.size, leakage)
 
     def fit(self, fwhm_px: np.ndarray, broadening: float = 0.0) -> Fits:
@@ -220,6 +225,48 @@ def cutoff_features(
             np.log(resolution / fwhm_px),
         ]
     )
+
+
+def edge_width(spectrum: RingSpectrum, fwhm_px: float) -> float | None:
+    """Return the width from the cutoff alone, where light ends in darkness.
+
+    Parameters
+    ----------
+    spectrum : RingSpectrum
+        Of the image.
+    fwhm_px : float
+        First guess, right to 35 %.
+
+    Returns
+    -------
+    float or None
+        None where the power just inside of the cutoff is not 100,000 times that
+        beyond. It is in images without noise and in SIM reconstructions, whose noise
+        ends with the light; cameras add noise that does not.
+    """
+    count, power, _ = spectrum.sums
+    mean = power / np.maximum(count, 1)
+    radius = np.arange(len(mean)) / spectrum.size
+
+    def median(band: tuple[float, float], fwhm_px: float) -> float:
+        k = radius * fwhm_px / AIRY_CUTOFF
+        inside = (k > band[0]) & (k <= band[1])
+        return float(np.median(mean[inside])) if inside.any() else np.nan
+
+    def darkness(fwhm_px: float) -> float:
+        return median(INSIDE, fwhm_px) / max(median(BEYOND, fwhm_px), 1e-30)
+
+    width = max(fwhm_px * np.exp(1.2 * NEAR[::4]), key=darkness)
+    if not darkness(width) > DARKNESS:
+        return None
+    for _ in range(ROUNDS):
+        faint = FAINTER * median(INSIDE, width)
+        model = CutoffModel.of(spectrum, width, faint)
+        if len(model.radius) < MIN_RINGS:
+            return None
+        widths = width * np.exp(NEAR)
+        width = widths[np.argmin(model.fit(widths).cost)]
+    return float(width) if darkness(width) > DARKNESS else None
 
 
 def _average(values: np.ndarray, cost: np.ndarray) -> float:

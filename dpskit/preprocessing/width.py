@@ -25,7 +25,7 @@ from dpskit._utils.params import Matching, validate_params
 from dpskit._utils.transfer import AIRY_CUTOFF
 from dpskit._utils.validation import check_image
 from dpskit.metrics import DecorrelationResult, decorrelation
-from dpskit.preprocessing.cutoff import CutoffJudge, cutoff_features
+from dpskit.preprocessing.cutoff import CutoffJudge, cutoff_features, edge_width
 
 __all__ = ["RingSpectrum", "WidthEstimate", "WidthNetwork", "estimate_fwhm"]
 
@@ -41,6 +41,7 @@ LOG_WIDTHS = np.log(AIRY_CUTOFF / CENTRES)
 # Before looking, a width of some pixels is likeliest: a Cauchy law of log(FWHM).
 USUAL, USUAL_SPREAD = 4.0, 1.0
 MAX_FREQUENCY, MIN_POWER = np.sqrt(0.5), 1e-12
+_EDGE_ERROR = 0.02
 _PLANE = [Matching("of one plane, (height, width)", lambda shape: len(shape) == 2)]
 
 
@@ -135,7 +136,8 @@ def estimate_fwhm(image: Any) -> WidthEstimate:
     if spectrum.decorrelation.reason:
         return WidthEstimate(reason="no structure stands out from the noise")
     network, judge = _networks()
-    return look_at_cutoff(spectrum, read_width(spectrum, network), judge)
+    width = look_at_cutoff(spectrum, read_width(spectrum, network), judge)
+    return look_at_edge(spectrum, width)
 
 
 def read_width(spectrum: RingSpectrum, network: WidthNetwork) -> WidthEstimate:
@@ -159,6 +161,12 @@ def look_at_cutoff(
         return first
     change = float(np.exp(judge.weigh(features)))
     return WidthEstimate(first.fwhm_px * change, first.std_px * change)
+
+
+def look_at_edge(spectrum: RingSpectrum, found: WidthEstimate) -> WidthEstimate:
+    """Return the width from the end of the light alone, where there is no noise."""
+    width = edge_width(spectrum, found.fwhm_px)
+    return found if width is None else WidthEstimate(width, _EDGE_ERROR * width)
 
 
 def busiest_block(image: np.ndarray, size: int) -> np.ndarray:

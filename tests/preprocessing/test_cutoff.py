@@ -7,8 +7,14 @@ from scipy import fft
 from dpskit._utils.transfer import airy_otf, cosine_radius, gaussian_otf
 from dpskit.preprocessing import estimate_fwhm
 from dpskit.preprocessing import width as module
-from dpskit.preprocessing.cutoff import CutoffJudge, CutoffModel, cutoff_features
+from dpskit.preprocessing.cutoff import (
+    CutoffJudge,
+    CutoffModel,
+    cutoff_features,
+    edge_width,
+)
 from dpskit.synth import draw_structure
+from dpskit.synth.sim_image import sim_imaging
 
 
 def seen(fwhm_px, photons, kind="filaments", seed=0, size=176, gaussian_px=0.0):
@@ -114,3 +120,31 @@ def test_judge_that_trusts_the_cutoff_and_one_that_does_not():
 
     assert judge([50.0, 0.0, 0.0]).weigh(features) == pytest.approx(0.2)
     assert judge([-50.0, 0.5, 0.0]).weigh(features) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("kind", ["filaments", "mitochondria", "textures"])
+@pytest.mark.parametrize("fwhm_px", [2.2, 3.5, 6.0])
+def test_light_that_ends_in_darkness_tells_the_width(kind, fwhm_px):
+    found = estimate_fwhm(seen(fwhm_px, np.inf, kind))
+    assert found.fwhm_px == pytest.approx(fwhm_px, rel=0.02)
+    assert found.std_px == pytest.approx(0.02 * found.fwhm_px)
+
+
+@pytest.mark.parametrize("photons", [60, 3000])
+def test_noise_of_a_reconstruction_tells_the_width(photons):
+    """It ends at the cutoff of the SIM PSF, where the light does."""
+    rng = np.random.default_rng(5)
+    truth = draw_structure("mitochondria", 160, 30.0, rng)
+    known = {"frequency": 0.88, "modulation": 0.7, "orientation": 0.3}
+    imaging = sim_imaging(160, 3.5, **known, photons=photons, wiener=0.02)
+    found = estimate_fwhm(imaging.expose(truth, np.zeros_like(truth), rng))
+    assert found.fwhm_px == pytest.approx(3.5, rel=0.1)
+    assert found.std_px == pytest.approx(0.02 * found.fwhm_px)
+
+
+@pytest.mark.parametrize("first", [2.5, 3.5, 4.7])
+def test_a_camera_has_noise_beyond_the_cutoff(first):
+    assert edge_width(spectrum(seen(3.5, np.inf)), first) == pytest.approx(
+        3.5, rel=0.02
+    )
+    assert edge_width(spectrum(seen(3.5, 1e5)), first) is None
