@@ -423,6 +423,10 @@ that finds the cutoff to 5 % and no broad pattern fits far better, a second netw
 weighs the fit against the first answer. It is trained on {any_light:,} images of any
 light and {bright:,} bright ones, an exact Airy PSF counting three times. The stated
 uncertainty stays that of the first answer, as the PSF may not be an Airy pattern.
+Where light ends in darkness (the power beyond the cutoff is 100,000 times lower: no
+noise, or that of a SIM reconstruction) the fit alone is taken, and 3 % is stated. That
+is right for an Airy pattern and for `SIMReconstruction`, but far too sure where pixels,
+aberrations or another program's apodisation shape the light near its end.
 `DPSDeblur` corrects the width further, by its result ([agreement](agreement.md)).
 
 ## By sampling and light

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from dpskit._utils.acceleration import extrapolate
 from dpskit._utils.fft import crop, fft_shape, pad_mirror
 from dpskit._utils.transfer import AIRY_CUTOFF, cosine_radius
-from dpskit.preprocessing.noise import Noise
+from dpskit.preprocessing.noise import Noise, beyond_cutoff
 from dpskit.preprocessing.psf_choice import CANONICAL_FWHM_PX
 from dpskit.psf.transfer import sampled_airy_otf
 
@@ -34,7 +34,7 @@ _LEAST, _LEAST_LIGHT, _SPARSE = 1, 40, 0.35
 _CHECKED = 5
 _UNEXPLAINED, _LONGER = 1.5, 2
 _HIDDEN, _FOUND = 0.18, 13.0
-_FINE, _FINEST, _BEYOND = (0.7, 0.9), (0.9, 1.0), 1.1
+_FINE, _FINEST = (0.7, 0.9), (0.9, 1.0)
 _HIDDEN_NOISE = 1000.0, 0.05, (0.02, 0.35)
 _LAST, _STEEP = (0.8, 0.95), 0.15
 _MEDIAN_OF_SQUARES = 0.4549
@@ -201,24 +201,23 @@ def hidden_noise(
     False
     """
     optics = _Optics(light.shape, fwhm_px, light.dtype)
-    ky, kx = (np.arange(n) / (2 * n) < 0.96 * nyquist for n in light.shape)
-    beyond = (optics.frequency > _BEYOND) & ky[:, None] & kx
-    fine = optics.band(*_FINE)
-    if beyond.mean() < 0.02 or not fine.any():
+    beyond, fine = beyond_cutoff(light.shape, fwhm_px, nyquist), optics.band(*_FINE)
+    if not (beyond.any() and fine.any()):
         return False
     y, x = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in light.shape)
     window = np.outer(y, x).astype(light.dtype)
 
-    def power(image: np.ndarray, band: np.ndarray) -> float:
-        part = fft.dctn(image * window, norm="ortho", workers=-1)[band]
-        return float(np.mean(np.square(part, dtype=np.float64)))
+    def power(image: np.ndarray) -> np.ndarray:
+        spectrum = fft.dctn(image * window, norm="ortho", workers=-1)
+        return np.square(spectrum, dtype=np.float64)
 
-    left = light - optics.blur(sharp)
+    missed = power(light - optics.blur(sharp))
     over, much, little = _HIDDEN_NOISE
-    if not power(left, fine) > over * power(left, beyond):
+    if not missed[fine].mean() > over * missed[beyond].mean():
         return False
-    shares = [power(left, b) / power(light, b) for b in (fine, optics.band(*_FINEST))]
-    return shares[0] > much or all(np.greater(shares, little))
+    seen, finest = power(light), optics.band(*_FINEST)
+    shares = [missed[band].mean() / seen[band].mean() for band in (fine, finest)]
+    return bool(shares[0] > much or np.all(np.greater(shares, little)))
 
 
 def filling(image: np.ndarray, fwhm_px: float) -> float:
@@ -391,7 +390,7 @@ def refine(
 
     Examples
     --------
-    >>> from dpskit.preprocessing.noise import Noise
+    >>> from dpskit.preprocessing.noise import Noise, beyond_cutoff
     >>> flat = np.full((16, 16), 5.0)
     >>> refine(flat, flat, 3.5, Noise(1.0, 0.0, 5.0)).steps
     0

@@ -37,6 +37,7 @@ STEPS = 15
 # Light that ends in darkness: power just inside of the cutoff over that beyond.
 INSIDE, BEYOND, DARKNESS = (0.8, 0.95), (1.12, 1.3), 1e5
 FAINTER, NEAR, ROUNDS = 3e-3, np.linspace(-0.25, 0.25, 101), 3
+CLEARLY, FAR = 20.0, 0.85
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,8 +242,10 @@ def edge_width(spectrum: RingSpectrum, fwhm_px: float) -> float | None:
     -------
     float or None
         None where the power just inside of the cutoff is not 100,000 times that
-        beyond. It is in images without noise and in SIM reconstructions, whose noise
-        ends with the light; cameras add noise that does not.
+        beyond, and where a broadened pattern explains the spectrum clearly better and
+        the cutoff is far from the guess. Light ends in darkness in images without
+        noise and in SIM reconstructions, whose noise ends with it; cameras add noise
+        that does not.
     """
     count, power, _ = spectrum.sums
     mean = power / np.maximum(count, 1)
@@ -251,10 +254,11 @@ def edge_width(spectrum: RingSpectrum, fwhm_px: float) -> float | None:
     def median(band: tuple[float, float], fwhm_px: float) -> float:
         k = radius * fwhm_px / AIRY_CUTOFF
         inside = (k > band[0]) & (k <= band[1])
-        return float(np.median(mean[inside])) if inside.any() else np.nan
+        return float(np.median(mean[inside])) if inside.any() else np.inf
 
     def darkness(fwhm_px: float) -> float:
-        return median(INSIDE, fwhm_px) / max(median(BEYOND, fwhm_px), 1e-30)
+        beyond = max(median(BEYOND, fwhm_px), 1e-30)
+        return median(INSIDE, fwhm_px) / beyond if np.isfinite(beyond) else 0.0
 
     width = max(fwhm_px * np.exp(1.2 * NEAR[::4]), key=darkness)
     if not darkness(width) > DARKNESS:
@@ -265,8 +269,11 @@ def edge_width(spectrum: RingSpectrum, fwhm_px: float) -> float | None:
         if len(model.radius) < MIN_RINGS:
             return None
         widths = width * np.exp(NEAR)
-        width = widths[np.argmin(model.fit(widths).cost)]
-    return float(width) if darkness(width) > DARKNESS else None
+        fits = [model.fit(widths, broadening) for broadening in BROADENING[:2]]
+        width = widths[np.argmin(fits[0].cost)]
+    airy, broad = (fit.cost.min() for fit in fits)
+    broadened = airy > broad + CLEARLY and width < FAR * fwhm_px
+    return float(width) if darkness(width) > DARKNESS and not broadened else None
 
 
 def _average(values: np.ndarray, cost: np.ndarray) -> float:

@@ -6,8 +6,9 @@ beyond which only noise is left. A small network that slides along the log of
 the frequency, so that it treats all widths alike, reads the radial spectrum
 and the decorrelation resolution and returns a distribution over widths. Then the
 cutoff itself is looked for (`dpskit.preprocessing.cutoff`), which says more
-where there is much light and the PSF is an Airy pattern. Both are calibrated on
-simulation by ``python -m benchmarks.calibrate_width``.
+where there is much light and the PSF is an Airy pattern; where there is no noise
+beyond it, nothing else counts. The networks are calibrated on simulation by
+``python -m benchmarks.calibrate_width``.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ LOG_WIDTHS = np.log(AIRY_CUTOFF / CENTRES)
 # Before looking, a width of some pixels is likeliest: a Cauchy law of log(FWHM).
 USUAL, USUAL_SPREAD = 4.0, 1.0
 MAX_FREQUENCY, MIN_POWER = np.sqrt(0.5), 1e-12
-_EDGE_ERROR = 0.02
+_EDGE_ERROR = 0.03
 _PLANE = [Matching("of one plane, (height, width)", lambda shape: len(shape) == 2)]
 
 

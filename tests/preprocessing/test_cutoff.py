@@ -127,7 +127,7 @@ def test_judge_that_trusts_the_cutoff_and_one_that_does_not():
 def test_light_that_ends_in_darkness_tells_the_width(kind, fwhm_px):
     found = estimate_fwhm(seen(fwhm_px, np.inf, kind))
     assert found.fwhm_px == pytest.approx(fwhm_px, rel=0.02)
-    assert found.std_px == pytest.approx(0.02 * found.fwhm_px)
+    assert found.std_px == pytest.approx(0.03 * found.fwhm_px)
 
 
 @pytest.mark.parametrize("photons", [60, 3000])
@@ -139,7 +139,7 @@ def test_noise_of_a_reconstruction_tells_the_width(photons):
     imaging = sim_imaging(160, 3.5, **known, photons=photons, wiener=0.02)
     found = estimate_fwhm(imaging.expose(truth, np.zeros_like(truth), rng))
     assert found.fwhm_px == pytest.approx(3.5, rel=0.1)
-    assert found.std_px == pytest.approx(0.02 * found.fwhm_px)
+    assert found.std_px == pytest.approx(0.03 * found.fwhm_px)
 
 
 @pytest.mark.parametrize("first", [2.5, 3.5, 4.7])
