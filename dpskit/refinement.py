@@ -216,8 +216,12 @@ def hidden_noise(
     if not missed[fine].mean() > over * missed[beyond].mean():
         return False
     seen, finest = power(light), optics.band(*_FINEST)
-    shares = [missed[band].mean() / seen[band].mean() for band in (fine, finest)]
-    return bool(shares[0] > much or np.all(np.greater(shares, little)))
+
+    def share(band: np.ndarray) -> float:
+        return float(missed[band].sum() / max(seen[band].sum(), 1e-300))
+
+    both = share(fine) > little[0] and share(finest) > little[1]
+    return both or share(fine) > much
 
 
 def filling(image: np.ndarray, fwhm_px: float) -> float:
