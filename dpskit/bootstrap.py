@@ -14,7 +14,7 @@ import numpy as np
 from scipy import fft
 from scipy.ndimage import gaussian_filter
 
-from dpskit._utils.transfer import airy_otf, cosine_radius
+from dpskit._utils.transfer import AIRY_CUTOFF, airy_otf, cosine_radius
 from dpskit.preprocessing.noise import estimate_noise
 from dpskit.preprocessing.psf_choice import Width
 
@@ -22,6 +22,9 @@ __all__ = ["standard_error"]
 
 _SMOOTHING = 1.35
 _FIRST = 2
+_RINGS, _DARK = np.linspace(0.5, 1.1, 7), 0.02
+
+_Noise = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def standard_error(
@@ -35,6 +38,7 @@ def standard_error(
     n_samples: int,
     rng: np.random.Generator,
     restored: float = 0.0,
+    reconstructed: bool = False,
 ) -> np.ndarray:
     """Return the root mean square error of an estimate at each pixel.
 
@@ -60,6 +64,8 @@ def standard_error(
         method that passes a frequency by a factor s, the estimate has s of it, loses
         ``s (1 - s)`` again, and the truth lost ``1 - s``; 2 makes of the former
         ``s (1 - s) (3 - 2 s)``.
+    reconstructed : bool, default=False
+        Whether noise ends where light does, as after SIM.
 
     Returns
     -------
@@ -84,13 +90,20 @@ def standard_error(
     """
     sigma = width.fwhm_px / np.sqrt(8 * np.log(2))
     otf = airy_otf(cosine_radius(image.shape), width.fwhm_px)
-    noise = estimate_noise(image, width.fwhm_px)
     trusted = width.fwhm_std_px if np.isfinite(width.fwhm_std_px) else 0.0
 
+    def imaged(light: np.ndarray) -> np.ndarray:
+        spectrum = fft.dctn(light, norm="ortho") * otf
+        return fft.idctn(spectrum, norm="ortho") + background
+
+    if reconstructed:
+        noise = _coloured_noise(image, image - imaged(estimate), width.fwhm_px)
+    else:
+        noise = _camera_noise(image, width.fwhm_px)
+
     def again(light: np.ndarray) -> np.ndarray:
-        mean = fft.idctn(fft.dctn(light, norm="ortho") * otf, norm="ortho") + background
-        deviation = np.sqrt(noise.variance(mean))
-        seen = mean + deviation * rng.standard_normal(image.shape)
+        mean = imaged(light)
+        seen = mean + noise(mean, rng.standard_normal(image.shape))
         fwhm = width.fwhm_px * np.exp(trusted / width.fwhm_px * rng.standard_normal())
         return deblur(seen.astype(image.dtype), float(np.clip(fwhm, 0.5, 200)))
 
@@ -101,3 +114,36 @@ def standard_error(
     for _ in range(n_samples):
         square += gaussian_filter(again(estimate) - estimate, bandwidth * sigma) ** 2
     return np.sqrt(gaussian_filter(square / n_samples, _SMOOTHING * sigma))
+
+
+def _camera_noise(image: np.ndarray, fwhm_px: float) -> _Noise:
+    """Return noise of a mean from white noise of deviation 1."""
+    seen = estimate_noise(image, fwhm_px)
+    return lambda mean, white: np.sqrt(seen.variance(mean)) * white
+
+
+def _coloured_noise(image: np.ndarray, left: np.ndarray, fwhm_px: float) -> _Noise:
+    """Return noise as strong, at every frequency, as what an estimate leaves.
+
+    In the lower half of the frequencies, where the estimate takes up noise too, it is
+    as strong as in the middle. It is that of photons, which reconstructing spreads.
+    """
+    frequency = cosine_radius(image.shape) * fwhm_px / AIRY_CUTOFF
+    power = np.square(fft.dctn(left, norm="ortho"))
+    rings = np.digitize(frequency, _RINGS)
+    count = np.bincount(rings.ravel(), minlength=len(_RINGS) + 1)
+    total = np.bincount(rings.ravel(), power.ravel(), len(_RINGS) + 1)
+    level = (total / np.maximum(count, 1))[1:-1]
+    middle = (_RINGS[1:] + _RINGS[:-1]) / 2
+    colour = np.sqrt(np.interp(frequency, middle, level, right=0.0))
+    smooth = gaussian_filter(image, 2 * fwhm_px / np.sqrt(8 * np.log(2)))
+    light = np.maximum(smooth - np.quantile(image, 0.01), 0)
+    light += max(_DARK * light.max(), 1e-30)
+    deviation = np.sqrt(light / light.mean())
+
+    def noise(mean: np.ndarray, white: np.ndarray) -> np.ndarray:
+        return fft.idctn(
+            fft.dctn(deviation * white, norm="ortho") * colour, norm="ortho"
+        )
+
+    return noise

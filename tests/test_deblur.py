@@ -184,6 +184,15 @@ def test_sim_is_known_by_its_noise(reconstruction, told):
     assert fidelity(truth, sharp, 3.5) > best + 0.5
 
 
+def test_uncertainty_of_sim_knows_its_noise(reconstruction):
+    """White noise, read beyond the cutoff, would hold the truth in half of it."""
+    truth, image = reconstruction
+    deblur = DPSDeblur(fwhm_px=3.5)
+    error = gaussian_filter(deblur.transform(image) - truth, 0.6 * 3.5 / 2.355)
+    held = np.abs(error) <= 1.645 * deblur.uncertainty(image)
+    assert 0.8 < held[8:-8, 8:-8].mean() < 0.99
+
+
 def test_optics_of_sim_are_believed():
     optics = Optics(1.4, 525, 32.5, modality="sim")
     image = scene(photons=3000.0).image
