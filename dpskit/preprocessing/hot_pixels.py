@@ -16,7 +16,6 @@ __all__ = ["fill_hot_pixels", "hot_pixels"]
 
 _DEVIATIONS, _MARGIN = 5.0, 1.05
 _MOST, _SPOT = 0.005, 0.03
-_DARK = 0.01
 
 
 def hot_pixels(image: ArrayLike, fwhm_px: float = 2.0) -> np.ndarray:
@@ -49,9 +48,9 @@ def hot_pixels(image: ArrayLike, fwhm_px: float = 2.0) -> np.ndarray:
        g(r) = 2^{-(2 r / \mathrm{FWHM})^2},
 
     2.7 at a FWHM of 2 px and 1.4 at 3.5 px: what a single source in the middle of
-    the pixel makes. Hot is what exceeds 1.05 R times that
-    mean, less the dark level, by five standard deviations of the noise, which those
-    pixels that stand out most, 0.5 % of all, do not raise.
+    the pixel makes. Hot is what exceeds 1.05 R times that mean, both less the darkest
+    such mean, by five standard deviations of the noise, which those pixels that
+    stand out most, 0.5 % of all, do not raise.
 
     Examples
     --------
@@ -121,9 +120,9 @@ def _around(image: np.ndarray, radius: int = 1) -> np.ndarray:
 def _hot(frame: np.ndarray, fwhm_px: float) -> np.ndarray:
     ratio = _MARGIN * _ratio(fwhm_px)
     unit = frame / (np.abs(frame).max() or 1)
-    light = unit - np.quantile(unit, _DARK)
-    beside = _around(light)
-    excess = light - beside - (ratio - 1) * np.maximum(beside, 0)
+    beside = _around(unit)
+    light, beside = unit - beside.min(), beside - beside.min()
+    excess = light - ratio * beside
     others = max(float(np.quantile(excess, 1 - _MOST)), 0.0)
     noise = estimate_camera(light - np.maximum(excess - others, 0))
     variance = noise.variance(light) + ratio**2 / 8 * noise.variance(beside)
