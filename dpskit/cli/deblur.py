@@ -164,5 +164,5 @@ def _decided(infos: list[dict[str, Any]]) -> str:
         f"{frames}FWHM {middle('fwhm_px'):.2f} px ({infos[0]['fwhm_source']}), "
         f"background {100 * middle('background_fraction'):.0f} % removed, "
         f"refine {middle('refine_steps'):.0f}"
-        + (f", {hot} hot pixels replaced" if hot else "")
+        + (f", hot pixels replaced: {hot}" if hot else "")
     )
