@@ -174,9 +174,10 @@ default="auto"
     ``transform(a * X)`` is ``a * transform(X)``. Where the width cannot be
     estimated 3.5 px is used, with a warning. ``info["dense"]`` tells whether light
     was taken to be nearly everywhere, ``info["reconstructed"]`` whether the image was
-    taken for a SIM reconstruction, ``info["hot_pixels"]`` how many pixels were replaced.
-    Where background is most of the light and leaves less than 3 photons in the
-    brightest pixels, or more than 0.1 % of the pixels are saturated, there is a warning.
+    taken for a SIM reconstruction, and ``info["hot_pixels"]`` how many pixels were
+    replaced. Where background is most of the light and leaves less than 3 photons in
+    the brightest pixels, or more than 0.1 % of the pixels are saturated, there is a
+    warning.
 
     References
     ----------
