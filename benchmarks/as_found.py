@@ -8,7 +8,7 @@ after a straight-line fit of the grey values, for many of these change the unit.
 "RL 20" takes 20 plain Richardson-Lucy steps, "RL, oracle" the best of 5, 20, 60 and 200
 by looking at the truth; both are told the width and have the darkest level taken off.
 DPS is told the width or nothing. Means of five structures of one seed each. Where the
-image was smoothed or scaled, the width told is that before.
+image was smoothed, the width told is that before.
 """
 
 from __future__ import annotations

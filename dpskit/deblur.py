@@ -299,18 +299,21 @@ default="auto"
         return errors.reshape(X.shape).astype(X.dtype, copy=False)
 
     def _standard_error(self, frame: np.ndarray, **params: Any) -> np.ndarray:
-        frame = self._filled(frame)[0]
-        first = clone(self).set_params(
-            grid="input", verbose=False, fill_hot_pixels=False
-        )
+        first = clone(self).set_params(grid="input", verbose=False)
         vars(first).update(
             {key: value for key, value in vars(self).items() if key.endswith("_")}
         )
         estimate, info = first.transform(frame, return_info=True)
         width = Width(info["fwhm_px"], info["fwhm_std_px"], info["fwhm_source"])
+        if self.fill_hot_pixels:
+            frame = fill_hot_pixels(frame, max(_NARROW * width.fwhm_px, 0.5))
 
         def again(image: np.ndarray, fwhm_px: float) -> np.ndarray:
-            first.set_params(optics=None, fwhm_px=fwhm_px, refine=info["refine_steps"])
+            optics = self.optics
+            if optics is not None:
+                optics = replace(optics, fwhm_nm=fwhm_px * optics.pixel_size_nm)
+            first.set_params(optics=optics, fwhm_px=fwhm_px, fill_hot_pixels=False)
+            first.set_params(refine=info["refine_steps"])
             return first._transform_field(image)[0]
 
         return standard_error(
@@ -345,7 +348,7 @@ default="auto"
                     "left may not be real. Average frames, if you can."
                 )
                 break
-        most = max(map(saturated_fraction, frames))
+        most = max(info["saturated"] for info in infos)
         if most > _SATURATED:
             _warn(
                 f"{most:.1%} of the pixels of X are saturated; how bright they were is "
@@ -378,6 +381,7 @@ default="auto"
             "background": background * scale,
             "background_fraction": max(1 - kept / total, 0.0) if total > 0 else 0.0,
             "hot_pixels": int(np.count_nonzero(frame != seen)),
+            "saturated": saturated_fraction(frame),
             "dense": found.dense,
             "reconstructed": found.reconstructed,
             "refine_steps": done.steps,
@@ -621,7 +625,7 @@ default="auto"
 
 
 def _warn(sentence: str) -> None:
-    warnings.warn(sentence, DpskitWarning, stacklevel=4)
+    warnings.warn(sentence, DpskitWarning, stacklevel=5)
 
 
 def _inside(frame: np.ndarray) -> tuple[slice, slice]:

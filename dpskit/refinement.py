@@ -189,10 +189,10 @@ def hidden_noise(
     -------
     bool
         Whether what `sharp`, blurred again, leaves of the light at 0.7 to 0.9 of the
-        cutoff has 1000 times the power of what it leaves beyond, and 5 % of that
-        light's, or 2 % and 35 % of it at 0.9 to 1; borders, at which light is cut
-        off, do not count. False where the pixels are too large to look beyond the
-        cutoff.
+        cutoff has 1000 times the power of what it leaves beyond, and either 5 % of
+        the light's power there, or 2 % there and 35 % at 0.9 to 1 of the cutoff;
+        borders, at which light is cut off, do not count. False where the pixels are
+        too large to look beyond the cutoff.
 
     Examples
     --------
@@ -394,7 +394,7 @@ def refine(
 
     Examples
     --------
-    >>> from dpskit.preprocessing.noise import Noise, beyond_cutoff
+    >>> from dpskit.preprocessing.noise import Noise
     >>> flat = np.full((16, 16), 5.0)
     >>> refine(flat, flat, 3.5, Noise(1.0, 0.0, 5.0)).steps
     0

@@ -173,7 +173,7 @@ class NeuralDenoiser(ImageTransformer):
         if self.weights is None:
             targets = None
             if y is not None:
-                targets = check_image(y, "NeuralDenoiser", name="y")
+                targets = self._filled(check_image(y, "NeuralDenoiser", name="y"))
                 check_same_shape(X, targets, "NeuralDenoiser")
             self.network_ = self._train(X, targets)
         return self

@@ -37,7 +37,7 @@ STEPS = 15
 # Light that ends in darkness: power just inside of the cutoff over that beyond.
 INSIDE, BEYOND, DARKNESS = (0.8, 0.95), (1.12, 1.3), 1e5
 FAINTER, NEAR, ROUNDS = 3e-3, np.linspace(-0.25, 0.25, 101), 3
-CLEARLY, FAR = 20.0, 0.85
+CLEARLY, NARROWER, TOO_NARROW = 20.0, 0.85, 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,16 +236,17 @@ def edge_width(spectrum: RingSpectrum, fwhm_px: float) -> float | None:
     spectrum : RingSpectrum
         Of the image.
     fwhm_px : float
-        First guess, right to 35 %.
+        First guess, at most 20 % too wide.
 
     Returns
     -------
     float or None
         None where the power just inside of the cutoff is not 100,000 times that
-        beyond, and where a broadened pattern explains the spectrum clearly better and
-        the cutoff is far from the guess. Light ends in darkness in images without
-        noise and in SIM reconstructions, whose noise ends with it; cameras add noise
-        that does not.
+        beyond, where a broadened pattern explains the spectrum clearly better and the
+        width is 15 % below the guess, and where it is 20 % below, as that of enlarged
+        images, whose light ends where their camera's did. Light ends in darkness in
+        images without noise and in SIM reconstructions, whose noise ends with it;
+        cameras add noise that does not.
     """
     count, power, _ = spectrum.sums
     mean = power / np.maximum(count, 1)
@@ -272,8 +273,9 @@ def edge_width(spectrum: RingSpectrum, fwhm_px: float) -> float | None:
         fits = [model.fit(widths, broadening) for broadening in BROADENING[:2]]
         width = widths[np.argmin(fits[0].cost)]
     airy, broad = (fit.cost.min() for fit in fits)
-    broadened = airy > broad + CLEARLY and width < FAR * fwhm_px
-    return float(width) if darkness(width) > DARKNESS and not broadened else None
+    broadened = airy > broad + CLEARLY and width < NARROWER * fwhm_px
+    other = broadened or width < TOO_NARROW * fwhm_px
+    return float(width) if darkness(width) > DARKNESS and not other else None
 
 
 def _average(values: np.ndarray, cost: np.ndarray) -> float:

@@ -15,7 +15,8 @@ from dpskit.preprocessing.noise import estimate_camera
 __all__ = ["fill_hot_pixels", "hot_pixels"]
 
 _DEVIATIONS, _MARGIN = 5.0, 1.05
-_MOST, _SPOT = 0.005, 0.03
+_MOST, _SPOT, _SPOTS = 0.005, 0.03, 0.1
+_DARK = 0.001
 
 
 def hot_pixels(image: ArrayLike, fwhm_px: float = 2.0) -> np.ndarray:
@@ -32,8 +33,8 @@ def hot_pixels(image: ArrayLike, fwhm_px: float = 2.0) -> np.ndarray:
     Returns
     -------
     ndarray of bool, shape (..., height, width)
-        None where they would be more than 0.5 % of the pixels, or have an edge of
-        light around them, as the spots of an undersampled image have.
+        None where they would be more than 0.5 % of the pixels, or where one in
+        ten has an edge of light around it, as spots of an undersampled image have.
 
     See Also
     --------
@@ -48,8 +49,8 @@ def hot_pixels(image: ArrayLike, fwhm_px: float = 2.0) -> np.ndarray:
        g(r) = 2^{-(2 r / \mathrm{FWHM})^2},
 
     2.7 at a FWHM of 2 px and 1.4 at 3.5 px: what a single source in the middle of
-    the pixel makes. Hot is what exceeds 1.05 R times that mean, both less the darkest
-    such mean, by five standard deviations of the noise, which those pixels that
+    the pixel makes. Hot is what exceeds 1.05 R times that mean, both less the dark
+    level, by five standard deviations of the noise, which those pixels that
     stand out most, 0.5 % of all, do not raise.
 
     Examples
@@ -121,7 +122,8 @@ def _hot(frame: np.ndarray, fwhm_px: float) -> np.ndarray:
     ratio = _MARGIN * _ratio(fwhm_px)
     unit = frame / (np.abs(frame).max() or 1)
     beside = _around(unit)
-    light, beside = unit - beside.min(), beside - beside.min()
+    dark = np.quantile(beside, _DARK)
+    light, beside = unit - dark, np.maximum(beside - dark, 0)
     excess = light - ratio * beside
     others = max(float(np.quantile(excess, 1 - _MOST)), 0.0)
     noise = estimate_camera(light - np.maximum(excess - others, 0))
@@ -132,14 +134,14 @@ def _hot(frame: np.ndarray, fwhm_px: float) -> np.ndarray:
 
 
 def _isolated(light: np.ndarray, hot: np.ndarray) -> bool:
-    """Tell whether the neighbours are no brighter than what is around them."""
+    """Tell whether hardly any has neighbours brighter than what is around them."""
     if not hot.any():
         return True
     rest = light.copy()
     _fill(rest, hot)
     outer = _around(rest, 2)[hot]
     edge = (_around(rest)[hot] - outer) / np.maximum(light[hot] - outer, 1e-30)
-    return bool(np.median(edge) < _SPOT)
+    return bool(np.mean(edge >= _SPOT) <= _SPOTS)
 
 
 def _fill(frame: np.ndarray, hot: np.ndarray) -> None:

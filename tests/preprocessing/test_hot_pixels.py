@@ -50,6 +50,23 @@ def test_spots_of_an_undersampled_image_are_left_alone(rng, fwhm_px):
     assert not hot_pixels(image).any()
 
 
+@pytest.mark.parametrize("fwhm_px", [1.0, 1.3])
+def test_beads_of_an_undersampled_image_stay_beside_hot_pixels(rng, fwhm_px):
+    light = 2000 * gaussian_scene(rng, fwhm_px, side=96, spots=40)
+    image = rng.poisson(light).astype(float)
+    image[8::32, 8::24] += 3000
+    found = hot_pixels(image)
+    found[8::32, 8::24] = False
+    assert not found.any()
+
+
+def test_dead_pixels_do_not_hide_hot_ones(rng):
+    image = rng.poisson(300.0, (256, 256)).astype(float)
+    image[100:103, 100:103] = 0
+    image[8::64, 8::64] += 500
+    assert hot_pixels(image).sum() == 16
+
+
 @pytest.mark.parametrize("offset", [0.0, 400.0])
 def test_what_was_planted_is_found(rng, offset):
     light = gaussian_scene(rng, 3.5, spots=60)
