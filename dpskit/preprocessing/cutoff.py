@@ -36,7 +36,7 @@ COARSE, FINE = np.linspace(-0.6, 0.6, 41), np.linspace(-0.03, 0.03, 13)
 STEPS = 15
 # Light that ends in darkness: power just inside of the cutoff over that beyond.
 INSIDE, BEYOND, DARKNESS = (0.8, 0.95), (1.12, 1.3), 1e5
-FAINTER, NEAR, ROUNDS = 3e-3, np.linspace(-0.25, 0.25, 101), 3
+FAINTER, NEAR, ROUNDS = 3e-3, np.linspace(-0.25, 0.25, 101), 5
 CLEARLY, NARROWER, TOO_NARROW = 20.0, 0.85, 0.8
 
 
