@@ -15,7 +15,7 @@ from dpskit.preprocessing.noise import estimate_camera
 __all__ = ["fill_hot_pixels", "hot_pixels"]
 
 _DEVIATIONS, _MARGIN = 5.0, 1.05
-_MOST, _SPOT, _SPOTS = 0.005, 0.03, 0.1
+_MOST, _SPOT, _SPOTS = 0.005, 0.03, 0.4
 _DARK = 0.001
 
 
@@ -33,8 +33,8 @@ def hot_pixels(image: ArrayLike, fwhm_px: float = 2.0) -> np.ndarray:
     Returns
     -------
     ndarray of bool, shape (..., height, width)
-        None where they would be more than 0.5 % of the pixels, or where one in
-        ten has an edge of light around it, as spots of an undersampled image have.
+        None where they would be more than 0.5 % of the pixels, or where two in
+        five have an edge of light around them, as spots of an undersampled image have.
 
     See Also
     --------
@@ -134,7 +134,7 @@ def _hot(frame: np.ndarray, fwhm_px: float) -> np.ndarray:
 
 
 def _isolated(light: np.ndarray, hot: np.ndarray) -> bool:
-    """Tell whether hardly any has neighbours brighter than what is around them."""
+    """Tell whether less than two in five have neighbours brighter than what is around them."""
     if not hot.any():
         return True
     rest = light.copy()

@@ -24,8 +24,8 @@ def saturated_fraction(image: ArrayLike) -> float:
     -------
     float
         In [0, 1]. 0 where the pixels that hold the greatest value are not more than
-        4 and twice those of the next one, for noise makes no flat top, and where all
-        pixels are equal.
+        4 and twice those of the next one, for noise makes no flat top, and where
+        they are most of all.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def saturated_fraction(image: ArrayLike) -> float:
     image = check_image(image, "saturated_fraction")
     top = image.max()
     at_top = np.count_nonzero(image == top)
-    if at_top == image.size:
+    if at_top > image.size / 2:
         return 0.0
     following = np.count_nonzero(image == image[image < top].max())
     return float(at_top / image.size) if at_top > 2 * following + _FEW else 0.0
