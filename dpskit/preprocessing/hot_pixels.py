@@ -134,7 +134,7 @@ def _hot(frame: np.ndarray, fwhm_px: float) -> np.ndarray:
 
 
 def _isolated(light: np.ndarray, hot: np.ndarray) -> bool:
-    """Tell whether less than two in five have neighbours brighter than what is around them."""
+    """Tell whether few have neighbours brighter than what is around them."""
     if not hot.any():
         return True
     rest = light.copy()
