@@ -25,7 +25,7 @@ from skimage.restoration import denoise_nl_means
 from skimage.restoration import rolling_ball as skimage_rolling_ball
 
 from benchmarks.quality.measure import Cell
-from benchmarks.quality.report import table
+from benchmarks.quality.report import table, write_page
 from benchmarks.quality.scenes import CENTRE, FWHM_PX, blurred
 from dpskit import DPSDeblur
 from dpskit.baselines import richardson_lucy_path
@@ -200,16 +200,7 @@ def main() -> None:
             rows.append([name, str(photons), *(f"{value:.2f}" for value in found)])
             print(*rows[-1], flush=True)
     head = ["image", "photons", "raw", "RL 20", "RL, oracle", "DPS, PSF given", "DPS"]
-    lines = [
-        "# Images as they are found",
-        "",
-        "Made by `python -m benchmarks.as_found`.",
-        "",
-        __doc__.split("\n\n", 2)[2].strip(),
-        "",
-        *table(head, rows),
-    ]
-    PAGE.write_text("\n".join(lines))
+    write_page(PAGE, "Images as they are found", __doc__, table(head, rows))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from benchmarks.quality import BANDWIDTHS
-from benchmarks.quality.report import table
+from benchmarks.quality.report import table, write_page
 from benchmarks.quality.scenes import blurred
 from dpskit import DPSDeblur
 from dpskit.baselines import richardson_lucy_path
@@ -103,16 +103,9 @@ def main() -> None:
         print(*rows[-1], flush=True)
     rows += [_row("mean", photons, np.mean(m, axis=0)) for photons, m in means.items()]
     head = [f"{m} {b:g}" for b in BANDWIDTHS for m in ("raw", "RL", "DPS")]
-    lines = [
-        "# Thick samples",
-        "",
-        "Made by `python -m benchmarks.thick`.",
-        "",
-        __doc__.split("\n\n", 2)[2].strip(),
-        "",
-        *table(["structure", "photons", *head], rows),
-    ]
-    PAGE.write_text("\n".join(lines))
+    write_page(
+        PAGE, "Thick samples", __doc__, table(["structure", "photons", *head], rows)
+    )
 
 
 def _row(kind: str, photons: float, mean: np.ndarray) -> list[str]:

@@ -28,6 +28,7 @@ from dpskit.preprocessing import (
     saturated_fraction,
 )
 from dpskit.preprocessing.haze import dark_level, offset_level
+from dpskit.preprocessing.hot_pixels import surely_narrower
 from dpskit.preprocessing.noise import Noise, estimate_noise
 from dpskit.preprocessing.psf_choice import (
     CANONICAL_FWHM_PX,
@@ -50,7 +51,6 @@ _RESTORED = 2.0
 _EDGE_PX = 16
 _LITTLE, _SATURATED = 3.0, 0.001
 _FIELD_PX = 32
-_NARROWEST_PX, _NARROW = 2.0, 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -306,14 +306,14 @@ default="auto"
         estimate, info = first.transform(frame, return_info=True)
         width = Width(info["fwhm_px"], info["fwhm_std_px"], info["fwhm_source"])
         if self.fill_hot_pixels:
-            frame = fill_hot_pixels(frame, max(_NARROW * width.fwhm_px, 0.5))
+            frame = fill_hot_pixels(frame, surely_narrower(width.fwhm_px))
+        first.set_params(fill_hot_pixels=False, refine=info["refine_steps"])
 
         def again(image: np.ndarray, fwhm_px: float) -> np.ndarray:
             optics = self.optics
             if optics is not None:
                 optics = replace(optics, fwhm_nm=fwhm_px * optics.pixel_size_nm)
-            first.set_params(optics=optics, fwhm_px=fwhm_px, fill_hot_pixels=False)
-            first.set_params(refine=info["refine_steps"])
+            first.set_params(optics=optics, fwhm_px=fwhm_px)
             return first._transform_field(image)[0]
 
         return standard_error(
@@ -332,7 +332,7 @@ default="auto"
         frames = X.reshape(-1, *X.shape[-2:])
         estimated = self.optics is None and self.fwhm_px is None
         if self.fill_hot_pixels:
-            frames = fill_hot_pixels(frames, _NARROWEST_PX)
+            frames = fill_hot_pixels(frames)
         self.width_ = self._shared_width(frames) if estimated else None
         if self.weights is None:
             self.network_ = self._train(frames)
@@ -437,9 +437,9 @@ default="auto"
         if not self.fill_hot_pixels:
             return frame, self._width(frame)
         if self.optics is None and self.fwhm_px is None:
-            frame = fill_hot_pixels(frame, _NARROWEST_PX)
+            frame = fill_hot_pixels(frame)
         width = self._width(frame)
-        return fill_hot_pixels(frame, max(_NARROW * width.fwhm_px, 0.5)), width
+        return fill_hot_pixels(frame, surely_narrower(width.fwhm_px)), width
 
     def _width(self, frame: np.ndarray) -> Width:
         learnt = getattr(self, "width_", None)

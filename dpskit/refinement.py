@@ -14,7 +14,7 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter
 
 from dpskit._utils.acceleration import extrapolate
-from dpskit._utils.fft import crop, fft_shape, pad_mirror
+from dpskit._utils.fft import crop, fft_shape, hann, pad_mirror
 from dpskit._utils.transfer import AIRY_CUTOFF, cosine_radius
 from dpskit.preprocessing.noise import Noise, beyond_cutoff
 from dpskit.preprocessing.psf_choice import CANONICAL_FWHM_PX
@@ -201,11 +201,11 @@ def hidden_noise(
     False
     """
     optics = _Optics(light.shape, fwhm_px, light.dtype)
-    beyond, fine = beyond_cutoff(light.shape, fwhm_px, nyquist), optics.band(*_FINE)
+    beyond = beyond_cutoff(cosine_radius(light.shape), fwhm_px, nyquist)
+    fine = optics.band(*_FINE)
     if not (beyond.any() and fine.any()):
         return False
-    y, x = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in light.shape)
-    window = np.outer(y, x).astype(light.dtype)
+    window = np.outer(*map(hann, light.shape)).astype(light.dtype)
 
     def power(image: np.ndarray) -> np.ndarray:
         spectrum = fft.dctn(image * window, norm="ortho", workers=-1)

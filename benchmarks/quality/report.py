@@ -112,6 +112,13 @@ def table(head: list[str], lines: Iterable[list[str]]) -> list[str]:
     ]
 
 
+def write_page(path: Path, title: str, doc: str, lines: list[str]) -> None:
+    """Write what a module's docstring says below its command, and its table."""
+    text = doc.split("\n\n", 2)[2].strip()
+    made = f"Made by `python -m benchmarks.{path.stem}`."
+    path.write_text("\n".join([f"# {title}", "", made, "", text, "", *lines]))
+
+
 def groups(rows: list[Row]) -> dict[str, list[Row]]:
     """Return the rows of kinds that DPS was trained on, and of the others."""
     return {

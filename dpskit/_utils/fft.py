@@ -8,7 +8,14 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
-__all__ = ["crop", "fft_shape", "frequency_radius", "pad_mirror", "transfer_function"]
+__all__ = [
+    "crop",
+    "fft_shape",
+    "frequency_radius",
+    "hann",
+    "pad_mirror",
+    "transfer_function",
+]
 
 
 def fft_shape(shape: tuple[int, ...], margin: tuple[int, ...]) -> tuple[int, ...]:
@@ -17,6 +24,11 @@ def fft_shape(shape: tuple[int, ...], margin: tuple[int, ...]) -> tuple[int, ...
         fft.next_fast_len(n + 2 * m, real=True)
         for n, m in zip(shape, margin, strict=True)
     )
+
+
+def hann(n: int) -> np.ndarray:
+    """Return a Hann window of `n` pixels, highest between the middle ones."""
+    return np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2
 
 
 def pad_mirror(

@@ -270,11 +270,11 @@ def edge_width(spectrum: RingSpectrum, fwhm_px: float) -> float | None:
         if len(model.radius) < MIN_RINGS:
             return None
         widths = width * np.exp(NEAR)
-        fits = [model.fit(widths, broadening) for broadening in BROADENING[:2]]
-        width = widths[np.argmin(fits[0].cost)]
-    airy, broad = (fit.cost.min() for fit in fits)
-    broadened = airy > broad + CLEARLY and width < NARROWER * fwhm_px
-    other = broadened or width < TOO_NARROW * fwhm_px
+        airy = model.fit(widths)
+        width = widths[np.argmin(airy.cost)]
+    broad = model.fit(widths, BROADENING[1])
+    broadened = airy.cost.min() > broad.cost.min() + CLEARLY
+    other = (broadened and width < NARROWER * fwhm_px) or width < TOO_NARROW * fwhm_px
     return float(width) if darkness(width) > DARKNESS and not other else None
 
 

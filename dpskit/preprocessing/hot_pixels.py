@@ -99,6 +99,11 @@ def fill_hot_pixels(image: ArrayLike, fwhm_px: float = 2.0) -> np.ndarray:
     return filled
 
 
+def surely_narrower(fwhm_px: float) -> float:
+    """Return a width for `hot_pixels` where the PSF's is known to 20 %."""
+    return max(0.8 * fwhm_px, 0.5)
+
+
 def _check(fwhm_px: float, owner: str) -> None:
     rules = {"fwhm_px": [Interval(Real, 0.5, 200, closed="both")]}
     validate_params(rules, {"fwhm_px": fwhm_px}, owner)

@@ -75,7 +75,7 @@ def estimate_noise(image: np.ndarray, fwhm_px: float, nyquist: float = 0.5) -> N
     """
     image = np.asarray(image, dtype=np.float64)
     k = cosine_radius(image.shape)
-    band = beyond_cutoff(image.shape, fwhm_px, nyquist)
+    band = beyond_cutoff(k, fwhm_px, nyquist)
     if not band.any():
         inside = _within(image.shape, nyquist)
         band = inside & (k > 0) & (k >= np.quantile(k[inside], 0.9))
@@ -90,15 +90,12 @@ def estimate_noise(image: np.ndarray, fwhm_px: float, nyquist: float = 0.5) -> N
     return Noise(gain, floor, level)
 
 
-def beyond_cutoff(
-    shape: tuple[int, ...], fwhm_px: float, nyquist: float = 0.5
-) -> np.ndarray:
-    """Return which coefficients of the cosine basis the optics pass no light to.
+def beyond_cutoff(k: np.ndarray, fwhm_px: float, nyquist: float = 0.5) -> np.ndarray:
+    """Return which frequencies of `cosine_radius` the optics pass no light to.
 
     None where they are less than 2 %, for the pixels are too large to look there.
     """
-    k = cosine_radius(shape)
-    band = (k > 1.1 * AIRY_CUTOFF / fwhm_px) & _within(shape, 0.96 * nyquist)
+    band = (k > 1.1 * AIRY_CUTOFF / fwhm_px) & _within(k.shape, 0.96 * nyquist)
     return band if band.mean() >= 0.02 else np.zeros_like(band)
 
 

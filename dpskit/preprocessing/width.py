@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from scipy import fft
 
+from dpskit._utils.fft import hann
 from dpskit._utils.params import Matching, validate_params
 from dpskit._utils.transfer import AIRY_CUTOFF
 from dpskit._utils.validation import check_image
@@ -211,7 +212,7 @@ class RingSpectrum:
     @classmethod
     def measure(cls, image: np.ndarray) -> RingSpectrum:
         """Return the spectrum of an image of mean 0 and deviation 1."""
-        window = np.multiply.outer(*map(_hann, image.shape))
+        window = np.multiply.outer(*map(hann, image.shape))
         centred = image - np.vdot(image, window) / window.sum()
         power = np.abs(fft.rfft2(centred * window)) ** 2 / np.vdot(window, window)
         size = max(image.shape)
@@ -260,10 +261,6 @@ class RingSpectrum:
                 2 * self.decorrelation.a0 * bump,
             ]
         )
-
-
-def _hann(n: int) -> np.ndarray:
-    return np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from dpskit._utils.validation import check_image
 from dpskit.base import ImageTransformer
 from dpskit.exceptions import InvalidParameterError
 from dpskit.preprocessing import fill_hot_pixels
+from dpskit.preprocessing.hot_pixels import surely_narrower
 from dpskit.psf import Optics
 from dpskit.sim._frames import arrange, photons_in
 from dpskit.sim._otf import DetectionOTF, airy_detection, measured_detection
@@ -318,7 +319,7 @@ class SIMReconstruction(ImageTransformer):
             cutoff = known.cutoff_per_um * known.pixel_size_nm / 1000
         else:
             cutoff = self._detection()[0].cutoff
-        return 0.8 * AIRY_CUTOFF / cutoff
+        return surely_narrower(AIRY_CUTOFF / cutoff)
 
     def _known(self) -> SIMParameters | None:
         return self.parameters or getattr(self, "parameters_", None)
