@@ -22,6 +22,7 @@ from dpskit.psf import pupil
 from dpskit.psf.transfer import sampled_airy_otf
 from dpskit.synth import structures
 from dpskit.synth.dense import dense_picture
+from dpskit.synth.shapes import stretched, widened
 from dpskit.synth.sim_image import draw_sim_imaging
 from dpskit.synth.thick import thick_sample
 
@@ -133,7 +134,10 @@ class TrainingBatches:
         Share of pictures of thick samples, of which a slab is in focus
         (`dpskit.synth.thick`).
     wide : float, default=0
-        Share of structures that are 3 to 16 px wide, sharp edges included.
+        Share of structures that are 3 to 16 px wide, sharp edges included
+        (`dpskit.synth.shapes`).
+    stretched : float, default=0
+        Share of structures that are drawn out along one direction.
     removed : bool, default=False
         Whether half of the pictures have no background, and that of the others was
         estimated, with an error of 1 to 15 %, and subtracted.
@@ -161,6 +165,7 @@ class TrainingBatches:
     other_shapes: float = 0.0
     thick: float = 0.0
     wide: float = 0.0
+    stretched: float = 0.0
     removed: bool = False
     sim: float = 0.0
 
@@ -184,7 +189,7 @@ class TrainingBatches:
         dense = rng.random() < self.dense
         if not dense and self.thick and rng.random() < self.thick:
             return self._thick_picture(k, rng)
-        truth = dense_picture(size, rng) if dense else self._truth(size, rng)
+        truth = self._dense_truth(size, rng) if dense else self._truth(size, rng)
         spectrum = fft.rfft2(truth)
         otf = self._otf(k, rng)
         clean = _back(spectrum * otf, size)
@@ -239,6 +244,13 @@ class TrainingBatches:
     def _otf(self, k: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return _true_otf(k, self.fwhm_px, rng, self.psf_error, self.other_shapes)
 
+    def _dense_truth(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        return self._drawn_out(dense_picture(size, rng), rng)
+
+    def _drawn_out(self, structure: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        chosen = self.stretched and rng.random() < self.stretched
+        return stretched(structure, rng) if chosen else structure
+
     def _truth(self, size: int, rng: np.random.Generator) -> np.ndarray:
         names, shares = zip(*self.kinds, strict=True)
         shares = np.asarray(shares) / sum(shares)
@@ -249,7 +261,8 @@ class TrainingBatches:
             for kind in rng.choice(names, n, p=shares)
         ]
         if self.wide and rng.random() < self.wide:
-            parts[0] = _widened(parts[0], rng)
+            parts[0] = widened(parts[0], self.fwhm_px, rng)
+        parts[0] = self._drawn_out(parts[0], rng)
         truth = np.sum(parts, axis=0)
         truth = np.rot90(truth, rng.integers(4))
         seen = slice(self.margin, size - self.margin)
@@ -318,17 +331,6 @@ class ImageBatches:
         piece = image[:, y : y + self.patch, x : x + self.patch]
         piece = np.rot90(piece, rng.integers(4), axes=(1, 2))
         return piece[:, ::-1] if rng.random() < 0.5 else piece
-
-
-def _widened(structure: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a structure with discs for points, as bright as it was."""
-    size = len(structure)
-    y, x = np.indices(structure.shape) - size // 2
-    radius = np.exp(rng.uniform(np.log(1.5), np.log(8)))
-    disc = np.clip(radius + 0.5 - np.hypot(y, x), 0, 1)
-    passed = transfer_function(disc, structure.shape)
-    wide = _back(fft.rfft2(structure) * passed, size)
-    return wide * (structure.max() / max(wide.max(), 1e-12))
 
 
 def _back(spectrum: np.ndarray, size: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from dpskit._utils.transfer import airy_otf, gaussian_otf
 from dpskit.nn import guide_channels
 from dpskit.psf import fwhm
 from dpskit.synth import TRAINING_KINDS, ImageBatches, TrainingBatches, draw_structure
-from dpskit.synth.pairs import _confocal_otf, _other_otf, _widened
+from dpskit.synth.pairs import _confocal_otf, _other_otf
 
 NEVER_TRAINED = {"er_network", "siemens_star", "line_pairs"}
 
@@ -99,19 +99,6 @@ def test_confocal_psf_has_the_width_asked_for():
     otf = _confocal_otf(frequency_radius((128, 128)), 6.0)
     psf = np.fft.fftshift(np.fft.irfft2(otf, (128, 128)))[1:, 1:]
     assert fwhm(psf) == pytest.approx((6.0, 6.0), rel=0.01)
-
-
-def test_a_widened_point_is_a_disc_of_the_same_brightness(rng):
-    point = np.zeros((64, 64))
-    point[20, 40] = 2.0
-    for _ in range(5):
-        disc = _widened(point, rng)
-        radius = np.sqrt(disc.sum() / 2.0 / np.pi)
-        y, x = np.indices(disc.shape)
-        distance = np.hypot(y - 20, x - 40)
-        assert 1.4 < radius < 8.1
-        assert disc[distance < radius - 1].min() == pytest.approx(2.0)
-        assert disc[distance > radius + 1].max() == pytest.approx(0.0, abs=1e-12)
 
 
 def test_thick_samples_lose_their_smooth_haze_alone_where_it_is_removed():
