@@ -21,8 +21,10 @@ from dpskit.bootstrap import standard_error
 from dpskit.exceptions import DpskitWarning
 from dpskit.ground import signal_probability, stands_apart
 from dpskit.preprocessing import (
+    drawn_marks,
     estimate_background,
     fill_hot_pixels,
+    fill_marks,
     fourier_resample,
     resample_back,
     saturated_fraction,
@@ -132,8 +134,9 @@ default="auto"
         "native" keeps the grid of the network (3.5 px per PSF width), whose
         ``info["pixel_scale"]`` is output pixels per input pixel.
     fill_hot_pixels : bool, default=True
-        Replace camera pixels that are brighter than light through the PSF can be by
-        their neighbours' median first; see `dpskit.preprocessing.hot_pixels`.
+        Replace first what is no light: camera pixels brighter than any through the
+        PSF, and scale bars and letters drawn into the image; see
+        `dpskit.preprocessing.hot_pixels` and `dpskit.preprocessing.drawn_marks`.
     objective : {"paper", "hybrid"}, default="paper"
         What `fit` minimises where ``weights=None``: "paper" needs images
         only; "hybrid" trains on simulations.
@@ -174,10 +177,10 @@ default="auto"
     ``transform(a * X)`` is ``a * transform(X)``. Where the width cannot be
     estimated 3.5 px is used, with a warning. ``info["dense"]`` tells whether light
     was taken to be nearly everywhere, ``info["reconstructed"]`` whether the image was
-    taken for a SIM reconstruction, and ``info["hot_pixels"]`` how many pixels were
-    replaced. Where background is most of the light and leaves less than 3 photons in
-    the brightest pixels, or more than 0.1 % of the pixels are saturated, there is a
-    warning.
+    taken for a SIM reconstruction, ``info["hot_pixels"]`` and ``info["marked"]`` how
+    many pixels were replaced. Where background is most of the light and leaves less
+    than 3 photons in the brightest pixels, or more than 0.1 % of the pixels are
+    saturated, there is a warning.
 
     References
     ----------
@@ -306,6 +309,7 @@ default="auto"
         estimate, info = first.transform(frame, return_info=True)
         width = Width(info["fwhm_px"], info["fwhm_std_px"], info["fwhm_source"])
         if self.fill_hot_pixels:
+            frame = fill_marks(frame)
             frame = fill_hot_pixels(frame, surely_narrower(width.fwhm_px))
         first.set_params(fill_hot_pixels=False, refine=info["refine_steps"])
 
@@ -332,7 +336,7 @@ default="auto"
         frames = X.reshape(-1, *X.shape[-2:])
         estimated = self.optics is None and self.fwhm_px is None
         if self.fill_hot_pixels:
-            frames = fill_hot_pixels(frames)
+            frames = fill_hot_pixels(fill_marks(frames))
         self.width_ = self._shared_width(frames) if estimated else None
         if self.weights is None:
             self.network_ = self._train(frames)
@@ -368,6 +372,7 @@ default="auto"
     def _transform_field(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
         seen = frame
         frame, width = self._filled(seen)
+        changed, marks = frame != seen, drawn_marks(seen)
         scale = np.float64(np.abs(frame).max()) or np.float64(1)
         unit = (frame / scale).astype(np.float32)
         given = self._prepared(unit, width.fwhm_px)
@@ -380,7 +385,8 @@ default="auto"
             **asdict(width),
             "background": background * scale,
             "background_fraction": max(1 - kept / total, 0.0) if total > 0 else 0.0,
-            "hot_pixels": int(np.count_nonzero(frame != seen)),
+            "hot_pixels": int(np.count_nonzero(changed & ~marks)),
+            "marked": int(np.count_nonzero(changed & marks)),
             "saturated": saturated_fraction(frame),
             "dense": found.dense,
             "reconstructed": found.reconstructed,
@@ -430,12 +436,13 @@ default="auto"
         return done, background, _peak_photons(light, noise)
 
     def _filled(self, frame: np.ndarray) -> tuple[np.ndarray, Width]:
-        """Return a frame without hot pixels, and its width.
+        """Return a frame without drawn marks and hot pixels, and its width.
 
         Where nothing is known only the narrowest PSF is safe before the width is.
         """
         if not self.fill_hot_pixels:
             return frame, self._width(frame)
+        frame = fill_marks(frame)
         if self.optics is None and self.fwhm_px is None:
             frame = fill_hot_pixels(frame)
         width = self._width(frame)

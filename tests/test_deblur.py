@@ -224,6 +224,21 @@ def test_hot_pixels_leave_no_trace(told):
     assert fidelity(seen.truth, kept, 3.5) < plain - 3
 
 
+@pytest.mark.parametrize("told", [{"fwhm_px": 3.5}, {}])
+@pytest.mark.parametrize("times", [1.0, 30.0])
+def test_a_scale_bar_leaves_no_trace(told, times):
+    seen = scene(photons=1000.0)
+    drawn = seen.image.copy()
+    drawn[-10:-7, 20:60] = times * seen.image.max()
+    above = np.s_[:-20]
+    same, info = DPSDeblur(**told).transform(drawn, return_info=True)
+    assert info["marked"] == 120
+    assert info["hot_pixels"] == 0
+    plain = DPSDeblur(**told).transform(seen.image)
+    plain = fidelity(seen.truth[above], plain[above], 3.5)
+    assert fidelity(seen.truth[above], same[above], 3.5) > plain - 0.3
+
+
 @pytest.mark.parametrize("value", [0.0, 250.0])
 def test_empty_edges_are_no_part_of_the_field(value):
     field = scene().image

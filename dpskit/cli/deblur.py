@@ -76,7 +76,8 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
         dest="fill_hot_pixels",
         action="store_const",
         const=False,
-        help="leave camera pixels brighter than light can be as they are",
+        help="leave camera pixels brighter than light can be, and drawn scale bars, "
+        "as they are",
     )
     group.add_argument("--device", help="auto (default), cpu or cuda")
     group.add_argument(
@@ -159,10 +160,11 @@ def _decided(infos: list[dict[str, Any]]) -> str:
         )
 
     frames = f"{len(infos)} frames, median " if len(infos) > 1 else ""
-    hot = round(middle("hot_pixels"))
+    hot, marked = round(middle("hot_pixels")), round(middle("marked"))
     return (
         f"{frames}FWHM {middle('fwhm_px'):.2f} px ({infos[0]['fwhm_source']}), "
         f"background {100 * middle('background_fraction'):.0f} % removed, "
         f"refine {middle('refine_steps'):.0f}"
         + (f", hot pixels replaced: {hot}" if hot else "")
+        + (f", pixels of drawn marks replaced: {marked}" if marked else "")
     )

@@ -69,7 +69,7 @@ def _print(path: Any, args: argparse.Namespace) -> None:
 
 
 def _lines(image: Any, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    from dpskit.preprocessing import hot_pixels, saturated_fraction
+    from dpskit.preprocessing import drawn_marks, hot_pixels, saturated_fraction
 
     pixel_size_nm = args.pixel_size_nm or image.pixel_size_nm
     plane = np.asarray(image.data[(0,) * (image.data.ndim - 2)])
@@ -85,6 +85,9 @@ def _lines(image: Any, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     yield "resolution", _resolution(plane, pixel_size_nm)
     yield "PSF width", _width(plane, pixel_size_nm)
     yield "hot pixels", str(int(hot_pixels(plane).sum()))
+    marked = int(drawn_marks(plane).sum())
+    if marked:
+        yield "marked", f"{marked} pixels of drawn scale bars or letters"
     yield "saturated", f"{saturated_fraction(plane):.2%} of the pixels"
     if args.gain is not None:
         yield "photons", _photons(plane, args.gain, args.offset)

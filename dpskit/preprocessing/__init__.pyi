@@ -6,6 +6,7 @@ from .background import (
 )
 from .haze import estimate_background
 from .hot_pixels import fill_hot_pixels, hot_pixels
+from .marks import drawn_marks, fill_marks
 from .noise import Noise, estimate_noise
 from .normalise import Scaling, peak_scale, percentile_scale
 from .psf_choice import choose_psf
@@ -20,10 +21,12 @@ __all__ = [
     "WaveletBackground",
     "WidthEstimate",
     "choose_psf",
+    "drawn_marks",
     "estimate_background",
     "estimate_fwhm",
     "estimate_noise",
     "fill_hot_pixels",
+    "fill_marks",
     "fourier_resample",
     "hot_pixels",
     "peak_scale",

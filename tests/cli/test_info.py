@@ -54,6 +54,10 @@ def test_pixels_that_lie_are_counted(tmp_path, image, capsys):
     assert "hot pixels  9\n" in capsys.readouterr().out
     assert main(["info", str(tmp_path / "cut.tif")]) == 0
     assert "saturated   5.0" in capsys.readouterr().out
+    image[100:103, 60:100] = 2 * image.max()
+    imwrite(tmp_path / "bar.tif", image)
+    assert main(["info", str(tmp_path / "bar.tif")]) == 0
+    assert "marked      120 pixels" in capsys.readouterr().out
 
 
 def test_gain_of_zero_is_refused(tmp_path, capsys):
