@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from scipy import fft
-from scipy.ndimage import gaussian_filter
 from sklearn.base import clone
 
 from dpskit._utils.params import Interval, Matching, Options, validate_params
@@ -29,6 +28,7 @@ from dpskit.preprocessing import (
     resample_back,
     saturated_fraction,
 )
+from dpskit.preprocessing.field import inside_edges
 from dpskit.preprocessing.haze import dark_level, offset_level
 from dpskit.preprocessing.hot_pixels import surely_narrower
 from dpskit.preprocessing.noise import Noise, estimate_noise
@@ -38,6 +38,7 @@ from dpskit.preprocessing.psf_choice import (
     choose_width,
     learn_width,
 )
+from dpskit.preprocessing.resample import resample_sharp
 from dpskit.psf import Optics
 from dpskit.refinement import Refined, hidden_noise, psf_mismatch, refine
 from dpskit.synth.pairs import ImageBatches
@@ -47,12 +48,10 @@ __all__ = ["DPSDeblur"]
 _HAZE, _HAZE_PHOTONS = 0.04, 1.0
 _PEDESTAL, _OFFSET = 0.25, 0.02
 _PROBABLE = 0.7
-_ROLL_OFF = 0.25
 _BIAS, _DENSE_BIAS = 0.2, 0.75
 _RESTORED = 2.0
 _EDGE_PX = 16
 _LITTLE, _SATURATED = 3.0, 0.001
-_FIELD_PX = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,7 +296,7 @@ default="auto"
         frames = X.reshape(-1, *X.shape[-2:])
         errors = np.zeros(frames.shape)
         for frame, error in zip(self._progress(frames), errors, strict=True):
-            inside = _inside(frame)
+            inside = inside_edges(frame)
             error[inside] = self._standard_error(frame[inside], **params)
         return errors.reshape(X.shape).astype(X.dtype, copy=False)
 
@@ -361,7 +360,7 @@ default="auto"
         return images, infos
 
     def _transform_frame(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
-        inside = _inside(frame)
+        inside = inside_edges(frame)
         if self.grid == "native" or frame[inside].size == frame.size:
             return self._transform_field(frame)
         field, info = self._transform_field(frame[inside])
@@ -412,7 +411,7 @@ default="auto"
         start, light, haze = found.sharp + ground, given.image + ground, found.haze
         own_pixels = self.grid == "input" and factor > 0.5
         if own_pixels:
-            start = _back(start, factor, given.fwhm_px, shape)
+            start = resample_sharp(start, factor, given.fwhm_px, shape)
             light, haze = given.light + ground, background
             fwhm, noise = given.fwhm_px, given.noise.lifted(ground)
         else:
@@ -431,7 +430,7 @@ default="auto"
             dense=found.dense,
         )
         if self.grid == "input" and not own_pixels:
-            image = _back(done.image, factor, given.fwhm_px, shape)
+            image = resample_sharp(done.image, factor, given.fwhm_px, shape)
             done = replace(done, image=image)
         return done, background, _peak_photons(light, noise)
 
@@ -635,20 +634,6 @@ def _warn(sentence: str) -> None:
     warnings.warn(sentence, DpskitWarning, stacklevel=5)
 
 
-def _inside(frame: np.ndarray) -> tuple[slice, slice]:
-    """Return the field without the empty edges that registration leaves.
-
-    Edge rows and columns of one and the same value are empty, unless too little
-    would be left.
-    """
-    found = []
-    for axis, n in enumerate(frame.shape):
-        seen = np.flatnonzero(np.ptp(frame, axis=1 - axis))
-        small = not seen.size or np.ptp(seen) + 1 < min(n, _FIELD_PX)
-        found.append(slice(0, n) if small else slice(seen[0], seen[-1] + 1))
-    return found[0], found[1]
-
-
 def _mean(image: np.ndarray) -> float:
     return float(np.mean(image, dtype=np.float64))
 
@@ -676,45 +661,6 @@ def _unexplained(
     spectrum -= otf * fft.dctn(sharp, norm="ortho", workers=-1)
     spectrum *= gaussian_otf(k, smooth * fwhm_px).astype(np.float32)
     return np.maximum(fft.idctn(spectrum, norm="ortho", workers=-1), 0)
-
-
-def _back(
-    sharp: np.ndarray, factor: float, fwhm_px: float, shape: tuple[int, int]
-) -> np.ndarray:
-    """Return an image of the network's grid on the grid of the measured one."""
-    back = resample_back(_rolled_off(sharp, factor), factor, shape)
-    return _positive(back, fwhm_px)
-
-
-def _rolled_off(image: np.ndarray, factor: float) -> np.ndarray:
-    """Fade out the upper quarter of the frequencies before going to finer pixels.
-
-    Lines of one pixel would ring along the axes of the finer grid.
-    """
-    if factor >= 1:
-        return image
-    spectrum = fft.dctn(image, norm="ortho", workers=-1)
-    for axis, n in enumerate(image.shape):
-        ramp = np.clip((1 - np.arange(n) / n) / _ROLL_OFF, 0, 1)
-        fade = np.sin(np.pi / 2 * ramp).astype(image.dtype) ** 2
-        spectrum *= np.expand_dims(fade, 1 - axis)
-    return fft.idctn(spectrum, norm="ortho", workers=-1)
-
-
-def _positive(image: np.ndarray, fwhm_px: float) -> np.ndarray:
-    """Return an image without the negative rings of resampling, its light kept.
-
-    Two Richardson-Lucy steps with a narrow Gaussian put the light that is cut off
-    back where it was; cutting alone costs 2 to 5 dB at high light.
-    """
-    sigma = 0.2 * fwhm_px
-    target = np.maximum(gaussian_filter(image, sigma), 0)
-    tiny = 1e-6 * max(float(target.mean()), 1e-30)
-    out = np.maximum(image, 0)
-    for _ in range(2):
-        model = np.maximum(gaussian_filter(out, sigma), tiny)
-        out = out * gaussian_filter(target / model, sigma)
-    return out
 
 
 def _peak_photons(image: np.ndarray, noise: Noise) -> float:

@@ -9,18 +9,20 @@ from numbers import Integral, Real
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import fft, linalg
+from scipy.ndimage import gaussian_filter
 
 from dpskit._utils.params import Interval, Matching, validate_params
 from dpskit._utils.validation import check_image
 from dpskit.exceptions import InvalidParameterError
 
-__all__ = ["fourier_resample", "resample_back"]
+__all__ = ["fourier_resample", "resample_back", "resample_sharp"]
 
 _SIZE = Interval(Integral, 1, math.inf)
 _PAIR = Matching(
     "a tuple of two ints of 1 or more",
     lambda v: isinstance(v, tuple) and len(v) == 2 and all(n in _SIZE for n in v),
 )
+_ROLL_OFF = 0.25
 _FACTOR = [Interval(Real, 0, math.inf, closed="neither")]
 
 
@@ -133,6 +135,68 @@ def resample_back(
     for axis, n_out in zip((-2, -1), shape, strict=True):
         image = _back_axis(image, axis, n_out, float(factor))
     return image
+
+
+def resample_sharp(
+    sharp: np.ndarray, factor: float, fwhm_px: float, shape: tuple[int, int]
+) -> np.ndarray:
+    """Resample a deblurred image back, without the rings of its sharp edges.
+
+    Parameters
+    ----------
+    sharp : ndarray of shape (height, width)
+        Light on the grid of ``fourier_resample(original, factor)``, not negative.
+    factor, shape
+        As for `resample_back`.
+    fwhm_px : float
+        Width of the PSF in pixels of the original.
+
+    Returns
+    -------
+    ndarray of shape `shape`
+        Not negative.
+
+    Examples
+    --------
+    >>> point = np.zeros((20, 20))
+    >>> point[9, 9] = 1.0
+    >>> back = resample_sharp(point, 0.5, 7.0, (40, 40))
+    >>> back.shape, bool(back.min() >= 0)
+    ((40, 40), True)
+    """
+    back = resample_back(_rolled_off(sharp, factor), factor, shape)
+    return _positive(back, fwhm_px)
+
+
+def _rolled_off(image: np.ndarray, factor: float) -> np.ndarray:
+    """Fade out the upper quarter of the frequencies before going to finer pixels.
+
+    Lines of one pixel would ring along the axes of the finer grid.
+    """
+    if factor >= 1:
+        return image
+    spectrum = fft.dctn(image, norm="ortho", workers=-1)
+    for axis, n in enumerate(image.shape):
+        ramp = np.clip((1 - np.arange(n) / n) / _ROLL_OFF, 0, 1)
+        fade = np.sin(np.pi / 2 * ramp).astype(image.dtype) ** 2
+        spectrum *= np.expand_dims(fade, 1 - axis)
+    return fft.idctn(spectrum, norm="ortho", workers=-1)
+
+
+def _positive(image: np.ndarray, fwhm_px: float) -> np.ndarray:
+    """Return an image without the negative rings of resampling, its light kept.
+
+    Two Richardson-Lucy steps with a narrow Gaussian put the light that is cut off
+    back where it was; cutting alone costs 2 to 5 dB at high light.
+    """
+    sigma = 0.2 * fwhm_px
+    target = np.maximum(gaussian_filter(image, sigma), 0)
+    tiny = 1e-6 * max(float(target.mean()), 1e-30)
+    out = np.maximum(image, 0)
+    for _ in range(2):
+        model = np.maximum(gaussian_filter(out, sigma), tiny)
+        out = out * gaussian_filter(target / model, sigma)
+    return out
 
 
 def _resample_axis(
