@@ -38,7 +38,7 @@ CALIBRATION_SEED, TEST_SEED, GRID_SEED, HELD_OUT_SEED = 60_000, 91_000, 92_000, 
 HELD_OUT = ("er_network", "siemens_star", "camera", "coins")
 GRID_WIDTHS = (2.0, 2.5, 3.0, 4.0, 6.0, 8.0, 16.0, 25.0)
 GRID_PHOTONS = (10, 100, 1000, 10_000, np.inf)
-DILATIONS, TAPS, HIDDEN = (1, 2, 4, 4), 7, 16
+DILATIONS, TAPS, HIDDEN = (1, 2, 4, 4), 7, 24
 EPOCHS, BATCH, RATE, SOFTNESS, KEPT_ASIDE = 30, 64, 3e-3, 0.06, 0.15
 CUTOFF_SIZES = {64: 0.15, 96: 0.18, 128: 0.25, 192: 0.22, 256: 0.15, 384: 0.05}
 MORE_AIRY, MOST_AIRY = (
@@ -489,7 +489,7 @@ def main() -> None:
     """Calibrate unless told not to, then evaluate and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--keep", choices=("network", "both"), help="do not fit again")
-    parser.add_argument("--images", type=int, default=10_000, help="calibration images")
+    parser.add_argument("--images", type=int, default=20_000, help="calibration images")
     parser.add_argument("--test", type=int, default=1200, help="test images")
     args = parser.parse_args()
     torch.set_num_threads(1)

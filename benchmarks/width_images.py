@@ -17,6 +17,7 @@ from skimage import data
 from dpskit._utils.fft import frequency_radius
 from dpskit._utils.transfer import AIRY_CUTOFF, airy_otf, gaussian_otf
 from dpskit.synth import TRAINING_KINDS, draw_structure
+from dpskit.synth.shapes import stretched, widened
 
 __all__ = [
     "KINDS",
@@ -49,7 +50,7 @@ class Recipe:
     ----------
     kind : str
         Structure of `dpskit.synth`, "bodies" (textures and labyrinths cut at
-        a threshold), "camera" or "coins".
+        a threshold, half of them filled with a texture), "camera" or "coins".
     modality : str
         One of `MODALITIES`.
     optics_px : float
@@ -249,7 +250,7 @@ def _haze(
 def _scene(
     recipe: Recipe, size: int, margin: int, fine: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return a structure, at times two of them or with an uneven outline."""
+    """Return a structure, at times two, widened, stretched or unevenly outlined."""
     if recipe.kind in ("camera", "coins"):
         return _photograph(recipe.kind, size, rng)
     pixel_nm = recipe.fwhm_nm / recipe.optics_px / fine
@@ -259,6 +260,10 @@ def _scene(
         if recipe.kind in KINDS and rng.random() < 0.2:
             other = draw_structure(_pick(TRAINING_KINDS, rng), size, pixel_nm, rng)
             scene = scene + rng.uniform(0.1, 1) * other
+        if rng.random() < 0.2:
+            scene = widened(scene, recipe.optics_px * fine, rng)
+        if rng.random() < 0.1:
+            scene = stretched(scene, rng)
         if rng.random() < 0.5:
             scene = scene * _outline(size, rng)
         scene = np.rot90(scene, rng.integers(4))
@@ -281,7 +286,11 @@ def _draw_kind(
             rng.normal(size=(size, size)),
             lambda k: np.exp(-0.5 * (np.log(k * period + 1e-9) / width) ** 2),
         )
-    return (field > np.quantile(field, rng.uniform(0.3, 0.95))).astype(float)
+    bodies = (field > np.quantile(field, rng.uniform(0.3, 0.95))).astype(float)
+    if rng.random() < 0.5:
+        filled = draw_structure("textures", size, pixel_nm, rng)
+        bodies *= np.exp(rng.uniform(0.1, 0.8) * filled / max(filled.std(), 1e-12))
+    return bodies
 
 
 def _outline(size: int, rng: np.random.Generator) -> np.ndarray:

@@ -119,7 +119,7 @@ class CutoffModel:
         self, theta: np.ndarray, basis: np.ndarray, transfer: np.ndarray
     ) -> Fits:
         signal = np.exp(np.clip(theta[:, :4] @ basis.T, -60, 40)) * transfer
-        total = signal + np.exp(theta[:, 4:])
+        total = signal + np.exp(np.maximum(theta[:, 4:], -60))
         share, ratio = signal / total, self.power / total
         weight = self.count / (1 + self.count * (UNEVEN * share) ** 2)
         deviance = 2 * (weight * (ratio - 1 - np.log(ratio))).sum(1)
