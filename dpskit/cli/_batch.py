@@ -17,6 +17,7 @@ from dpskit.exceptions import DpskitError
 __all__ = [
     "FAILURES",
     "add_files",
+    "add_hot_pixels",
     "add_inputs",
     "check_free",
     "chosen",
@@ -53,6 +54,17 @@ def add_files(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="only print what would be written"
     )
     files.add_argument("--quiet", action="store_true", help="print errors only")
+
+
+def add_hot_pixels(group: Any, also: str = "") -> None:
+    """Add the option that leaves hot pixels as they are."""
+    group.add_argument(
+        "--keep-hot-pixels",
+        dest="fill_hot_pixels",
+        action="store_const",
+        const=False,
+        help=f"leave camera pixels brighter than light can be{also} as they are",
+    )
 
 
 def run_jobs(

@@ -10,6 +10,7 @@ import numpy as np
 
 from dpskit.cli._batch import (
     add_files,
+    add_hot_pixels,
     add_inputs,
     check_free,
     chosen,
@@ -71,14 +72,7 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
         choices=(1, 8),
         help="8 averages over rotations and mirrors: a little better, slower",
     )
-    group.add_argument(
-        "--keep-hot-pixels",
-        dest="fill_hot_pixels",
-        action="store_const",
-        const=False,
-        help="leave camera pixels brighter than light can be, and drawn scale bars, "
-        "as they are",
-    )
+    add_hot_pixels(group, ", and drawn scale bars,")
     group.add_argument("--device", help="auto (default), cpu or cuda")
     group.add_argument(
         "--uncertainty",

@@ -9,6 +9,7 @@ import numpy as np
 
 from dpskit.cli._batch import (
     add_files,
+    add_hot_pixels,
     add_inputs,
     chosen,
     decided,
@@ -48,6 +49,7 @@ def add_parser(commands: Any) -> None:
         metavar="PX",
         help="root of the pixels of a tile; bounds the memory",
     )
+    add_hot_pixels(group)
     group.add_argument("--device", help="auto (default), cpu or cuda")
     add_files(parser)
 
@@ -104,7 +106,7 @@ def _build(args: argparse.Namespace) -> Any:
 
     if args.learn and args.weights:
         raise UsageError("--learn starts from the shipped weights; drop --weights.")
-    given = chosen(args, "weights", "tile_size", "device")
+    given = chosen(args, "weights", "tile_size", "fill_hot_pixels", "device")
     given |= {"weights": None} if args.learn else {}
     return NeuralDenoiser(**given, **camera(args), verbose=not args.quiet)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from dpskit.cli._batch import (
     add_files,
+    add_hot_pixels,
     add_inputs,
     check_free,
     chosen,
@@ -83,6 +84,7 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--notch", type=float, metavar="S", help="against blurred light: 0 to 1"
     )
+    add_hot_pixels(group)
     group.add_argument(
         "--parameters", metavar="JSON", help="use these parameters; estimate nothing"
     )
@@ -115,7 +117,7 @@ def _build(args: argparse.Namespace, pixel_size_nm: float | None) -> Any:
     from dpskit.sim import SIMParameters
 
     names = ("n_angles", "n_phases", "order", "otf_damping", "wiener", "notch")
-    given = chosen(args, *names)
+    given = chosen(args, *names, "fill_hot_pixels")
     if args.parameters:
         known = SIMParameters.from_json(Path(args.parameters).read_text("utf-8"))
         return SIMReconstruction(parameters=known, **given)

@@ -39,6 +39,18 @@ def test_camera_is_passed_on(noisy):
     np.testing.assert_array_equal(imread(out).data, expected)
 
 
+def test_hot_pixels_are_kept_on_demand(tmp_path):
+    image = np.random.default_rng(1).poisson(20.0, (48, 48)).astype(np.uint16)
+    image[20, 30] = 900
+    imwrite(tmp_path / "hot.tif", image)
+    assert denoise(tmp_path / "hot.tif", tmp_path / "a.tif", "--quiet") == 0
+    kept = ("--keep-hot-pixels", "--quiet")
+    assert denoise(tmp_path / "hot.tif", tmp_path / "b.tif", *kept) == 0
+    filled, kept = (imread(tmp_path / f"{name}.tif").data for name in "ab")
+    assert filled[18:23, 28:33].max() < 40
+    assert kept[18:23, 28:33].max() > 100
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -36,6 +36,19 @@ def test_equals_the_estimator_at_half_the_pixel_size(recorded, capsys):
     assert "periods 213, 213, 213 nm" in capsys.readouterr().out
 
 
+def test_hot_pixels_are_kept_on_demand(recorded):
+    stack = imread(recorded).data
+    stack[4, 40, 50] = 20_000
+    imwrite(recorded.with_name("hot.tif"), stack, axes="TYX", pixel_size_nm=65)
+    out = recorded.with_name("out.tif")
+    arguments = (recorded.with_name("hot.tif"), out, *NAMES, "--keep-hot-pixels")
+    assert sim(*arguments, "--quiet") == 0
+    kept = SIMReconstruction(OPTICS, fill_hot_pixels=False).fit_transform(stack)
+    filled = SIMReconstruction(OPTICS).fit_transform(stack)
+    np.testing.assert_allclose(imread(out).data, kept, atol=1e-3 * kept.max())
+    assert np.abs(filled - kept).max() > 0.1 * filled.max()
+
+
 def test_saved_parameters_go_back_in(recorded):
     kept, first = recorded.with_name("p.json"), recorded.with_name("1.tif")
     assert sim(recorded, first, *NAMES, "--save-parameters", kept, "--quiet") == 0
