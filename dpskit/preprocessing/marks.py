@@ -85,12 +85,14 @@ def fill_marks(image: ArrayLike) -> np.ndarray:
 
 
 def _marks(frame: np.ndarray) -> np.ndarray:
-    top = frame.max()
-    shapes, n = ndimage.label(frame == top, _TOUCHING)
+    top, none = frame.max(), np.zeros(frame.shape, bool)
+    at_top = frame == top
+    if np.count_nonzero(at_top) < _LEAST_PX:
+        return none
+    shapes, n = ndimage.label(at_top, _TOUCHING)
     sizes = np.bincount(shapes.ravel(), minlength=n + 1)
     sizes[0] = 0
     large = np.flatnonzero(sizes >= _LEAST_PX)
-    none = np.zeros(frame.shape, bool)
     rest = frame[shapes == 0]
     if not (large.size and rest.size and np.ptp(rest)):
         return none
