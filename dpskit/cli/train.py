@@ -131,7 +131,10 @@ def run(args: argparse.Namespace) -> int:
         "name": out.stem,
         "network": args.network,
         "preset": args.preset if args.network == "deblur" else args.network,
-        "recipe": {**asdict(options), "initial": args.initial},
+        "recipe": {
+            **asdict(options),
+            "initial": args.initial and Path(args.initial).stem,
+        },
         "seed": args.seed,
         "data": {**asdict(batches), "visits": args.visits, "version": __version__},
         "history": {"step": history.step, "loss": history.loss},

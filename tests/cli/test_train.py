@@ -89,7 +89,7 @@ def test_two_step_schedule_of_the_paper(tmp_path):
     data = read_card(second)["data"]
     assert data["kinds"] == [[k, 1.0] for k in kinds.split(",")]
     assert data["dense"] == 0
-    assert read_card(second)["recipe"]["initial"] == str(first)
+    assert read_card(second)["recipe"]["initial"] == first.stem
 
 
 def test_wrong_options_cost_no_checkpoint(tmp_path):
