@@ -20,7 +20,6 @@ from dpskit.bootstrap import standard_error
 from dpskit.exceptions import DpskitWarning
 from dpskit.ground import signal_probability, stands_apart
 from dpskit.preprocessing import (
-    drawn_marks,
     estimate_background,
     fill_hot_pixels,
     fill_marks,
@@ -369,9 +368,9 @@ default="auto"
         return image, info | {"background": background}
 
     def _transform_field(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
-        seen = frame
-        frame, width = self._filled(seen)
-        changed, marks = frame != seen, drawn_marks(seen)
+        unmarked = fill_marks(frame) if self.fill_hot_pixels else frame
+        marked = np.count_nonzero(unmarked != frame)
+        frame, width = self._filled(unmarked)
         scale = np.float64(np.abs(frame).max()) or np.float64(1)
         unit = (frame / scale).astype(np.float32)
         given = self._prepared(unit, width.fwhm_px)
@@ -384,8 +383,8 @@ default="auto"
             **asdict(width),
             "background": background * scale,
             "background_fraction": max(1 - kept / total, 0.0) if total > 0 else 0.0,
-            "hot_pixels": int(np.count_nonzero(changed & ~marks)),
-            "marked": int(np.count_nonzero(changed & marks)),
+            "hot_pixels": int(np.count_nonzero(frame != unmarked)),
+            "marked": int(marked),
             "saturated": saturated_fraction(frame),
             "dense": found.dense,
             "reconstructed": found.reconstructed,
@@ -435,13 +434,12 @@ default="auto"
         return done, background, _peak_photons(light, noise)
 
     def _filled(self, frame: np.ndarray) -> tuple[np.ndarray, Width]:
-        """Return a frame without drawn marks and hot pixels, and its width.
+        """Return a frame without hot pixels, and its width.
 
         Where nothing is known only the narrowest PSF is safe before the width is.
         """
         if not self.fill_hot_pixels:
             return frame, self._width(frame)
-        frame = fill_marks(frame)
         if self.optics is None and self.fwhm_px is None:
             frame = fill_hot_pixels(frame)
         width = self._width(frame)

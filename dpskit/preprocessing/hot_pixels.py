@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import convolve
 
+from dpskit._utils.frames import by_frame
 from dpskit._utils.params import Interval, validate_params
 from dpskit._utils.validation import check_image
 from dpskit.preprocessing.noise import estimate_camera
@@ -62,8 +63,7 @@ def hot_pixels(image: ArrayLike, fwhm_px: float = 2.0) -> np.ndarray:
     """
     _check(fwhm_px, "hot_pixels")
     frames = check_image(image, "hot_pixels")
-    masks = [_hot(frame, fwhm_px) for frame in frames.reshape(-1, *frames.shape[-2:])]
-    return np.reshape(masks, frames.shape)
+    return by_frame(lambda frame: _hot(frame, fwhm_px), frames)
 
 
 def fill_hot_pixels(image: ArrayLike, fwhm_px: float = 2.0) -> np.ndarray:
@@ -93,10 +93,8 @@ def fill_hot_pixels(image: ArrayLike, fwhm_px: float = 2.0) -> np.ndarray:
     20.0
     """
     _check(fwhm_px, "fill_hot_pixels")
-    filled = check_image(image, "fill_hot_pixels").copy()
-    for frame in filled.reshape(-1, *filled.shape[-2:]):
-        _fill(frame, _hot(frame, fwhm_px))
-    return filled
+    frames = check_image(image, "fill_hot_pixels")
+    return by_frame(lambda frame: _filled(frame, _hot(frame, fwhm_px)), frames)
 
 
 def surely_narrower(fwhm_px: float) -> float:
@@ -142,20 +140,21 @@ def _isolated(light: np.ndarray, hot: np.ndarray) -> bool:
     """Tell whether few have neighbours brighter than what is around them."""
     if not hot.any():
         return True
-    rest = light.copy()
-    _fill(rest, hot)
+    rest = _filled(light, hot)
     outer = _around(rest, 2)[hot]
     edge = (_around(rest)[hot] - outer) / np.maximum(light[hot] - outer, 1e-30)
     return bool(np.mean(edge >= _SPOT) <= _SPOTS)
 
 
-def _fill(frame: np.ndarray, hot: np.ndarray) -> None:
-    """Give hot pixels the median of their other neighbours, in place."""
+def _filled(frame: np.ndarray, hot: np.ndarray) -> np.ndarray:
+    """Return a frame whose hot pixels have the median of their other neighbours."""
     if not hot.any():
-        return
+        return frame
     steps = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
     kept = np.pad(np.where(hot, np.nan, frame), 1, constant_values=np.nan)
     rows, columns = np.nonzero(hot)
     beside = np.stack([kept[rows + 1 + y, columns + 1 + x] for y, x in steps])
     known = ~np.isnan(beside).all(axis=0)
-    frame[rows[known], columns[known]] = np.nanmedian(beside[:, known], axis=0)
+    filled = frame.copy()
+    filled[rows[known], columns[known]] = np.nanmedian(beside[:, known], axis=0)
+    return filled

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import ndimage
 
+from dpskit._utils.frames import by_frame
 from dpskit._utils.validation import check_image
 
 __all__ = ["drawn_marks", "fill_marks"]
@@ -44,9 +45,7 @@ def drawn_marks(image: ArrayLike) -> np.ndarray:
     >>> int(drawn_marks(image).sum())
     90
     """
-    frames = check_image(image, "drawn_marks")
-    masks = [_marks(frame) for frame in frames.reshape(-1, *frames.shape[-2:])]
-    return np.reshape(masks, frames.shape)
+    return by_frame(_marks, check_image(image, "drawn_marks"))
 
 
 def fill_marks(image: ArrayLike) -> np.ndarray:
@@ -74,14 +73,16 @@ def fill_marks(image: ArrayLike) -> np.ndarray:
     >>> bool(np.abs(fill_marks(image) - np.arange(64)).max() < 0.1)
     True
     """
+    return by_frame(_filled, check_image(image, "fill_marks"))
+
+
+def _filled(frame: np.ndarray) -> np.ndarray:
+    marks = _marks(frame)
+    if not marks.any():
+        return frame
     from skimage.restoration import inpaint_biharmonic
 
-    filled = check_image(image, "fill_marks").copy()
-    for frame in filled.reshape(-1, *filled.shape[-2:]):
-        marks = _marks(frame)
-        if marks.any():
-            frame[marks] = inpaint_biharmonic(frame, marks)[marks]
-    return filled
+    return np.where(marks, inpaint_biharmonic(frame, marks), frame).astype(frame.dtype)
 
 
 def _marks(frame: np.ndarray) -> np.ndarray:

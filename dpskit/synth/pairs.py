@@ -189,7 +189,10 @@ class TrainingBatches:
         dense = rng.random() < self.dense
         if not dense and self.thick and rng.random() < self.thick:
             return self._thick_picture(k, rng)
-        truth = self._dense_truth(size, rng) if dense else self._truth(size, rng)
+        if dense:
+            truth = self._drawn_out(dense_picture(size, rng), rng)
+        else:
+            truth = self._truth(size, rng)
         spectrum = fft.rfft2(truth)
         otf = self._otf(k, rng)
         clean = _back(spectrum * otf, size)
@@ -243,9 +246,6 @@ class TrainingBatches:
 
     def _otf(self, k: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return _true_otf(k, self.fwhm_px, rng, self.psf_error, self.other_shapes)
-
-    def _dense_truth(self, size: int, rng: np.random.Generator) -> np.ndarray:
-        return self._drawn_out(dense_picture(size, rng), rng)
 
     def _drawn_out(self, structure: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         chosen = self.stretched and rng.random() < self.stretched
