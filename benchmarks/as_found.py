@@ -26,10 +26,9 @@ from skimage.restoration import rolling_ball as skimage_rolling_ball
 
 from benchmarks.quality.measure import Cell
 from benchmarks.quality.report import table, write_page
-from benchmarks.quality.scenes import CENTRE, FWHM_PX, blurred
+from benchmarks.quality.scenes import CENTRE, FWHM_PX, fitted_psnr
 from dpskit import DPSDeblur
 from dpskit.baselines import richardson_lucy_path
-from dpskit.metrics import psnr
 from dpskit.psf import airy
 
 KINDS = ("microtubules", "clathrin_rings", "mitochondria", "er_network", "filaments")
@@ -177,8 +176,7 @@ def measured(name: str, kind: str, photons: float) -> list[float]:
     inner = INNER.get(name, np.s_[:])
 
     def score(estimate: np.ndarray) -> float:
-        a, b = blurred(truth[inner], estimate[inner], 0.6)
-        return float(psnr(a, b, data_range=a.max(), match="affine"))
+        return fitted_psnr(truth[inner], estimate[inner])
 
     ground = np.quantile(image[inner], 0.01)
     path = richardson_lucy_path(

@@ -21,17 +21,17 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 from scipy import signal
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from scipy.spatial import cKDTree
 
+from benchmarks.as_found import camera
 from benchmarks.quality.report import table, write_page
-from benchmarks.quality.scenes import FWHM_PX, blurred
+from benchmarks.quality.scenes import FWHM_PX, fitted_psnr
 from dpskit import DPSDeblur
 from dpskit.baselines import richardson_lucy_path
-from dpskit.metrics import psnr
 from dpskit.psf import airy
 
 FINE, SIZE, MARGIN = 4, 208, 24
@@ -232,26 +232,19 @@ def acquire(
     truth = fine.mean((1, 3))
     light = np.maximum(signal.fftconvolve(truth, airy(FWHM_PX), "same"), 0)
     inside = (slice(MARGIN, -MARGIN),) * 2
-    peak = np.quantile(light[inside], 0.999)
+    bright = np.quantile(light[inside], 0.999)
     if haze:
         planes = np.roll(truth, (37, 53), (0, 1)) + truth[::-1]
         smooth = gaussian_filter(planes, 9)
         light = light + smooth * (light.mean() / smooth.mean())
-    mean = light[inside] / peak * photons
-    return rng.poisson(mean) + rng.normal(0, 1, mean.shape), truth[inside]
-
-
-def score(truth: np.ndarray, x: np.ndarray) -> float:
-    """Return the PSNR at 0.6 of the PSF's width."""
-    a, b = blurred(truth, x, 0.6, FWHM_PX)
-    return float(psnr(a, b, data_range=a.max(), match="affine"))
+    return camera(light[inside] / bright, photons, rng), truth[inside]
 
 
 def rl_oracle(image: np.ndarray, truth: np.ndarray, haze: bool) -> np.ndarray:
     """Return the Richardson-Lucy estimate nearest to the truth."""
     light = np.maximum(image - np.quantile(image, 0.01) * haze, 0)
     path = richardson_lucy_path(light, airy(FWHM_PX), STEPS, accelerate=True)
-    return max(path, key=lambda x: score(truth, x))
+    return max(path, key=lambda x: fitted_psnr(truth, x))
 
 
 def measured(
@@ -262,16 +255,17 @@ def measured(
     rl = rl_oracle(image, truth, haze)
     told = DPSDeblur(fwhm_px=FWHM_PX).transform(image)
     alone, info = DPSDeblur().transform(image, return_info=True)
-    best = score(truth, rl)
-    leads = [score(truth, x) - best for x in (told, alone)]
-    numbers = [score(truth, image), best, *leads, info["fwhm_px"]]
+    best = fitted_psnr(truth, rl)
+    leads = [fitted_psnr(truth, x) - best for x in (told, alone)]
+    numbers = [fitted_psnr(truth, image), best, *leads, info["fwhm_px"]]
     return numbers, [image, rl, alone, truth]
 
 
 def draw(pictures: dict[str, list[np.ndarray]]) -> None:
     """Store the middle of one image of each structure."""
     titles = ("image", "RL, oracle", "DPS, told nothing", "truth")
-    figure, axes = plt.subplots(4, len(pictures), figsize=(1.3 * len(pictures), 5.4))
+    figure = Figure(figsize=(1.3 * len(pictures), 5.4))
+    axes = figure.subplots(4, len(pictures))
     cut = (slice(30, 110),) * 2
     for column, (name, row) in zip(axes.T, pictures.items(), strict=True):
         for axis, picture in zip(column, row, strict=True):
@@ -285,30 +279,31 @@ def draw(pictures: dict[str, list[np.ndarray]]) -> None:
     figure.savefig(DOCS / "figures/biology.png", dpi=90)
 
 
+def row(name: str, photons: int, numbers: list[float]) -> list[str]:
+    """Return a line of a table."""
+    signs = ("", "", "+", "+", "")
+    cells = [f"{v:{sign}.2f}" for v, sign in zip(numbers, signs, strict=True)]
+    return [name, str(photons), *cells]
+
+
 def main() -> None:
     """Measure, draw, and write the page."""
     warnings.simplefilter("ignore")
     head = ["structure", "photons", "image", "RL, oracle", "DPS, PSF given", "DPS"]
     lines, pictures = [], {}
     for haze in (False, True):
-        rows = []
+        rows, all_numbers = [], {photons: [] for photons in LEVELS}
         for structure in STRUCTURES:
             name = structure.__name__.replace("_", " ")
             for photons in LEVELS:
                 found = [measured(structure, seed, photons, haze) for seed in SEEDS]
-                raw, rl, *leads, width = np.mean([numbers for numbers, _ in found], 0)
-                cells = [f"{raw:.2f}", f"{rl:.2f}", *(f"{v:+.2f}" for v in leads)]
-                rows.append([name, str(photons), *cells, f"{width:.2f}"])
+                numbers = np.mean([numbers for numbers, _ in found], 0)
+                all_numbers[photons].append(numbers)
+                rows.append(row(name, photons, numbers))
                 print(*rows[-1], flush=True)
                 if photons == SHOWN and not haze:
                     pictures[name] = found[0][1]
-        for photons in LEVELS:
-            same = [row for row in rows if row[1] == str(photons)]
-            means = [np.mean([float(row[i]) for row in same]) for i in range(2, 7)]
-            cells = [
-                f"{v:+.2f}" if i in (2, 3) else f"{v:.2f}" for i, v in enumerate(means)
-            ]
-            rows.append(["**mean**", str(photons), *cells])
+        rows += [row("**mean**", p, np.mean(n, 0)) for p, n in all_numbers.items()]
         lines += ["", "## In haze" if haze else "## Without haze", ""]
         lines += table([*head, "width"], rows)
     draw(pictures)

@@ -24,6 +24,7 @@ from skimage.registration import phase_cross_correlation
 
 from benchmarks.haze import section
 from benchmarks.quality import DOCS
+from benchmarks.quality.scenes import fitted_psnr
 from benchmarks.real_pairs import correlate
 from dpskit import DenoiseDPSPipeline, DPSDeblur, NeuralDenoiser, Optics
 from dpskit.io import imread
@@ -35,7 +36,7 @@ SIZE, MARGIN, BORDER, SEED = 160, 32, 8, 93_000
 LEVELS = (5, 10, 20, 40, 60, 100)
 KINDS = ("filaments", "clathrin_rings", "mitochondria", "er_network")
 MICROSCOPES = {"confocal": (airy, 3.5), "sted": (gaussian, 5.0)}
-BACKGROUND, BANDWIDTH = 0.1, 0.6
+BACKGROUND = 0.1
 PIXEL_NM = 20.0
 
 
@@ -64,14 +65,6 @@ def scene(kind: str, microscope: str, photons: float, seed: int) -> tuple:
     return np.random.default_rng([seed, photons]).poisson(light).astype(float), truth
 
 
-def score(truth: np.ndarray, estimate: np.ndarray, fwhm_px: float) -> float:
-    """Return the PSNR at the bandwidth, scale and offset matched."""
-    sigma = BANDWIDTH * fwhm_px / np.sqrt(8 * np.log(2))
-    cut = (slice(BORDER, -BORDER),) * 2
-    a, b = (gaussian_filter(v, sigma)[cut] for v in (truth, estimate))
-    return float(psnr(a, b, data_range=a.max(), match="affine"))
-
-
 def simulated(quick: bool) -> list[dict]:
     """Return one row per image and method."""
     rows = []
@@ -90,9 +83,9 @@ def simulated(quick: bool) -> list[dict]:
                             "kind": kind,
                             "seed": seed,
                             "method": method,
-                            "psnr": round(score(truth, estimate, fwhm), 3),
+                            "psnr": round(fitted_psnr(truth, x, fwhm_px=fwhm), 3),
                         }
-                        for method, estimate in found.items()
+                        for method, x in found.items()
                     ]
     return rows
 

@@ -24,9 +24,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import map_coordinates
 
 from benchmarks.quality import DOCS
+from benchmarks.quality.scenes import fitted_psnr
 from dpskit import (
     DenoiseDPSPipeline,
     DPSDeblur,
@@ -36,7 +37,6 @@ from dpskit import (
     SIMReconstruction,
 )
 from dpskit.exceptions import ReconstructionError
-from dpskit.metrics import psnr
 from dpskit.synth import Emitters, er_network, simulate_raw_sim
 
 RAW_PX, PIXEL_NM, CELL_NM = 128, 65.0, 1040.0
@@ -49,7 +49,7 @@ SIM_OPTICS = Optics(
     modality="sim",
     pattern_frequency_per_um=0.88 * 2000 * 1.4 / 525,
 )
-BANDWIDTH, DIP, SEED = 0.6, 0.2, 95_000
+DIP, SEED = 0.2, 95_000
 EXTENT = (RAW_PX * PIXEL_NM,) * 2
 
 
@@ -133,14 +133,6 @@ def images(frames: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     yield "Res-UNET-SIM + DPS", dps.transform(single)
 
 
-def score(truth: np.ndarray, image: np.ndarray) -> float:
-    """Return the PSNR at the bandwidth."""
-    sigma = BANDWIDTH * SIM_OPTICS.fwhm_px / np.sqrt(8 * np.log(2))
-    inner = (slice(8, -8),) * 2
-    a, b = (gaussian_filter(v, sigma)[inner] for v in (truth, image))
-    return float(psnr(a, b, data_range=a.max(), match="affine"))
-
-
 def measure(levels: tuple[int, ...]) -> list[dict]:
     """Return one row per sample, photon level and method."""
     emitters, objects = slide()
@@ -157,7 +149,8 @@ def measure(levels: tuple[int, ...]) -> list[dict]:
                 continue
             for method, image in found.items():
                 row = {"sample": name, "photons": photons, "method": method}
-                row["psnr"] = round(score(raw.truth, image), 3)
+                score = fitted_psnr(raw.truth, image, fwhm_px=SIM_OPTICS.fwhm_px)
+                row["psnr"] = round(score, 3)
                 if name == "slide":
                     row |= separated(image, objects)
                 rows.append(row)

@@ -47,9 +47,9 @@ def _deblur(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
     from dpskit.synth import TrainingBatches
 
     config = PRESETS[args.preset]
-    drawn = {"kinds": _kinds(args.kinds)} if args.kinds else {"dense": 0.28}
+    drawn = {"kinds": _kinds(args.kinds)} if args.kinds else {"dense": 0.22}
     drawn |= {"removed": True, "thick": 0.3, "wide": 0.12, "stretched": 0.15}
-    drawn |= {"sim": 0.15, **_REAL_PSFS}
+    drawn |= {"shapes": 0.3, "sim": args.sim, **_REAL_PSFS}
     channels = config.in_channels
     return config, TrainingBatches(seed, args.batch_size, n_channels=channels, **drawn)
 

@@ -68,6 +68,13 @@ def add_parser(commands: Any) -> None:
         "--kinds", metavar="A,B", help="deblur only: structures to draw; default: all"
     )
     parser.add_argument(
+        "--sim",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="deblur only: share of images as SIM reconstructs them; default: 0",
+    )
+    parser.add_argument(
         "--initial", metavar="WEIGHTS", help="weights to start from, by name or file"
     )
     parser.add_argument(
@@ -90,6 +97,8 @@ def run(args: argparse.Namespace) -> int:
     """Train, write the weights and return the exit code."""
     if args.visits < 1:
         raise UsageError(f"--visits must be 1 or more; got {args.visits}.")
+    if not 0 <= args.sim <= 1:
+        raise UsageError(f"--sim must be from 0 to 1; got {args.sim:g}.")
     out, checkpoint = _paths(args)
     recipe = _complete(args)
     from dataclasses import asdict, replace

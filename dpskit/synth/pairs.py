@@ -22,6 +22,7 @@ from dpskit.psf import pupil
 from dpskit.psf.transfer import sampled_airy_otf
 from dpskit.synth import structures
 from dpskit.synth.dense import dense_picture
+from dpskit.synth.level_sets import level_sets
 from dpskit.synth.shapes import stretched, widened
 from dpskit.synth.sim_image import draw_sim_imaging
 from dpskit.synth.thick import thick_sample
@@ -138,6 +139,9 @@ class TrainingBatches:
         (`dpskit.synth.shapes`).
     stretched : float, default=0
         Share of structures that are drawn out along one direction.
+    shapes : float, default=0
+        Share of structures, and of pictures without a dark ground, that are bodies,
+        walls and threads of no model (`dpskit.synth.level_sets`).
     removed : bool, default=False
         Whether half of the pictures have no background, and that of the others was
         estimated, with an error of 1 to 15 %, and subtracted.
@@ -166,6 +170,7 @@ class TrainingBatches:
     thick: float = 0.0
     wide: float = 0.0
     stretched: float = 0.0
+    shapes: float = 0.0
     removed: bool = False
     sim: float = 0.0
 
@@ -189,10 +194,7 @@ class TrainingBatches:
         dense = rng.random() < self.dense
         if not dense and self.thick and rng.random() < self.thick:
             return self._thick_picture(k, rng)
-        if dense:
-            truth = self._drawn_out(dense_picture(size, rng), rng)
-        else:
-            truth = self._truth(size, rng)
+        truth = self._dense_truth(size, rng) if dense else self._truth(size, rng)
         spectrum = fft.rfft2(truth)
         otf = self._otf(k, rng)
         clean = _back(spectrum * otf, size)
@@ -247,6 +249,21 @@ class TrainingBatches:
     def _otf(self, k: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return _true_otf(k, self.fwhm_px, rng, self.psf_error, self.other_shapes)
 
+    def _dense_truth(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        if self.shapes and rng.random() < self.shapes:
+            ground = rng.uniform(0, 0.7)
+            return ground + (1 - ground) * self._level_sets(size, rng)
+        return self._drawn_out(dense_picture(size, rng), rng)
+
+    def _level_sets(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        while True:
+            drawn = level_sets(size, self.fwhm_px, rng)
+            if np.ptp(drawn[self._seen(size)]) > 0.01:
+                return drawn
+
+    def _seen(self, size: int) -> tuple[slice, slice]:
+        return (slice(self.margin, size - self.margin),) * 2
+
     def _drawn_out(self, structure: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         chosen = self.stretched and rng.random() < self.stretched
         return stretched(structure, rng) if chosen else structure
@@ -260,13 +277,16 @@ class TrainingBatches:
             rng.uniform(0.3, 1) * draw_structure(kind, size, pixel, rng)
             for kind in rng.choice(names, n, p=shares)
         ]
-        if self.wide and rng.random() < self.wide:
-            parts[0] = widened(parts[0], self.fwhm_px, rng)
-        parts[0] = self._drawn_out(parts[0], rng)
+        if self.shapes and rng.random() < self.shapes:
+            parts[0] = rng.uniform(0.3, 1) * self._level_sets(size, rng)
+        else:
+            if self.wide and rng.random() < self.wide:
+                parts[0] = widened(parts[0], self.fwhm_px, rng)
+            parts[0] = self._drawn_out(parts[0], rng)
         truth = np.sum(parts, axis=0)
         truth = np.rot90(truth, rng.integers(4))
-        seen = slice(self.margin, size - self.margin)
-        return truth if truth[seen, seen].max() > 0 else self._truth(size, rng)
+        seen = truth[self._seen(size)]
+        return truth if seen.max() > 0 else self._truth(size, rng)
 
     def _background(
         self,

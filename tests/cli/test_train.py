@@ -24,6 +24,14 @@ def test_training_writes_weights_with_a_card(tmp_path):
     assert load_network(out).config.in_channels == 9
 
 
+def test_a_share_of_the_images_is_reconstructed(tmp_path, capsys):
+    out = tmp_path / "sim.safetensors"
+    assert train(out, "--steps", "1", "--sim", "0.15") == 0
+    assert read_card(out)["data"]["sim"] == 0.15
+    assert train(tmp_path / "other.safetensors", "--steps", "1", "--sim", "2") != 0
+    assert "--sim must be from 0 to 1; got 2." in capsys.readouterr().err
+
+
 def test_existing_weights_and_checkpoint_stay(tmp_path, capsys):
     out = tmp_path / "mine.safetensors"
     checkpoint = tmp_path / "mine.checkpoint.pt"
