@@ -22,7 +22,8 @@ def add_parser(commands: Any) -> None:
         "info",
         help="print axes, pixel size, resolution and photon level of images",
         description="Print what a file says about its image, and what the image shows "
-        "about itself: resolution and width of the PSF, measured on the first plane.",
+        "about itself: resolution and width of the PSF, measured on the first plane, "
+        "its hot pixels and drawn marks filled.",
     )
     parser.set_defaults(run=run)
     parser.add_argument(
@@ -69,7 +70,13 @@ def _print(path: Any, args: argparse.Namespace) -> None:
 
 
 def _lines(image: Any, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    from dpskit.preprocessing import drawn_marks, hot_pixels, saturated_fraction
+    from dpskit.preprocessing import (
+        drawn_marks,
+        fill_hot_pixels,
+        fill_marks,
+        hot_pixels,
+        saturated_fraction,
+    )
 
     pixel_size_nm = args.pixel_size_nm or image.pixel_size_nm
     plane = np.asarray(image.data[(0,) * (image.data.ndim - 2)])
@@ -82,8 +89,9 @@ def _lines(image: Any, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
         "pixel size",
         f"{pixel_size_nm:.4g} nm" if pixel_size_nm else "not in the file",
     )
-    yield "resolution", _resolution(plane, pixel_size_nm)
-    yield "PSF width", _width(plane, pixel_size_nm)
+    light = fill_hot_pixels(fill_marks(plane))
+    yield "resolution", _resolution(light, pixel_size_nm)
+    yield "PSF width", _width(light, pixel_size_nm)
     yield "hot pixels", str(int(hot_pixels(plane).sum()))
     marked = int(drawn_marks(plane).sum())
     if marked:

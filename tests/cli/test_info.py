@@ -6,6 +6,7 @@ import pytest
 from dpskit.cli.main import main
 from dpskit.io import imwrite
 from dpskit.metrics import decorrelation
+from dpskit.preprocessing import estimate_fwhm, fill_hot_pixels
 
 
 @pytest.fixture
@@ -51,7 +52,11 @@ def test_pixels_that_lie_are_counted(tmp_path, image, capsys):
     imwrite(tmp_path / "hot.tif", image)
     imwrite(tmp_path / "cut.tif", np.minimum(image, np.quantile(image, 0.95)))
     assert main(["info", str(tmp_path / "hot.tif")]) == 0
-    assert "hot pixels  9\n" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "hot pixels  9\n" in printed
+    read = [estimate_fwhm(x).fwhm_px for x in (fill_hot_pixels(image), image)]
+    assert f"FWHM {read[0]:.2f} px" in printed
+    assert f"{read[0]:.2f}" != f"{read[1]:.2f}"
     assert main(["info", str(tmp_path / "cut.tif")]) == 0
     assert "saturated   5.0" in capsys.readouterr().out
     image[100:103, 60:100] = 2 * image.max()
