@@ -49,6 +49,7 @@ _PEDESTAL, _OFFSET = 0.25, 0.02
 _PROBABLE = 0.7
 _BIAS, _DENSE_BIAS = 0.2, 0.5
 _RESTORED = 2.0
+_FINEST_FWHM_PX = 2 * CANONICAL_FWHM_PX
 _EDGE_PX = 16
 _LITTLE, _SATURATED = 3.0, 0.001
 
@@ -401,20 +402,15 @@ default="auto"
         self, given: _Prepared, found: _Deblurred, ground: float, psf_error: float
     ) -> tuple[Refined, np.ndarray, float]:
         """Return the result refined on its grid, haze of the input, and photons."""
-        fwhm, shape = CANONICAL_FWHM_PX, given.light.shape
-        factor = fwhm / given.fwhm_px
         mismatch = psf_mismatch(
-            given.image - found.haze, found.sharp, fwhm, found.dense
+            given.image - found.haze, found.sharp, CANONICAL_FWHM_PX, found.dense
         )
+        shape, factor = given.light.shape, CANONICAL_FWHM_PX / given.fwhm_px
         background = np.maximum(resample_back(found.haze, factor, shape), 0)
-        start, light, haze = found.sharp + ground, given.image + ground, found.haze
-        own_pixels = self.grid == "input" and factor > 0.5
-        if own_pixels:
-            start = resample_sharp(start, factor, given.fwhm_px, shape)
-            light, haze = given.light + ground, background
-            fwhm, noise = given.fwhm_px, given.noise.lifted(ground)
-        else:
-            noise = estimate_noise(light, fwhm, 0.5 / max(factor, 1.0))
+        start, light, haze, fwhm = self._between_pixels(given, found, ground)
+        noise = given.noise.lifted(ground)
+        if fwhm != given.fwhm_px:
+            noise = estimate_noise(light, fwhm, 0.5 * min(given.fwhm_px / fwhm, 1.0))
         auto = 0 if found.reconstructed else None
         steps = auto if self.refine == "auto" else int(self.refine)
         done = refine(
@@ -428,10 +424,31 @@ default="auto"
             steps=steps,
             dense=found.dense,
         )
-        if self.grid == "input" and not own_pixels:
-            image = resample_sharp(done.image, factor, given.fwhm_px, shape)
+        if self.grid == "input" and fwhm < given.fwhm_px:
+            image = resample_sharp(
+                done.image, fwhm / given.fwhm_px, given.fwhm_px, shape
+            )
             done = replace(done, image=image)
         return done, background, _peak_photons(light, noise)
+
+    def _between_pixels(
+        self, given: _Prepared, found: _Deblurred, ground: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        """Return result, light, haze and PSF width on the pixels of refinement.
+
+        Structures lie between the network's pixels. These are the input's own or, of
+        a PSF of more than 7 px, as many as make it 7 px wide.
+        """
+        if self.grid == "native":
+            image = given.image + ground
+            return found.sharp + ground, image, found.haze, CANONICAL_FWHM_PX
+        light, fwhm = given.light + ground, min(given.fwhm_px, _FINEST_FWHM_PX)
+        if fwhm < given.fwhm_px:
+            light = fourier_resample(light, fwhm / given.fwhm_px)
+        factor = CANONICAL_FWHM_PX / fwhm
+        start = resample_sharp(found.sharp + ground, factor, fwhm, light.shape)
+        haze = np.maximum(resample_back(found.haze, factor, light.shape), 0)
+        return start, light, haze, fwhm
 
     def _filled(self, frame: np.ndarray) -> tuple[np.ndarray, Width]:
         """Return a frame without hot pixels, and its width.

@@ -29,7 +29,7 @@ __all__ = [
     "refine",
 ]
 
-_MOST_STEPS = 85
+_MOST_STEPS, _SLOWER = 85, 1.5
 _LEAST, _LEAST_LIGHT, _SPARSE = 1, 40, 0.35
 _CHECKED = 5
 _UNEXPLAINED, _LONGER = 1.5, 2
@@ -274,9 +274,10 @@ def planned_steps(
     Returns
     -------
     int
-        ``5 (N / 300)^0.7 / (1 + (f / 0.35)^4) - 1`` for a squared signal to
-        noise ratio N of the brightest parts, squares of the PSF's width over 3.5
-        (their photons, if there is no other noise) and a `filling` f; for dense
+        ``5 (N / 300)^0.7 (w / 3.5)^1.5 / (1 + (f / 0.35)^4) - 1`` for a squared
+        signal to noise ratio N of the brightest parts, squares of the PSF's width
+        over 3.5 (their photons, if there is no other noise), a width w of 3.5 px or
+        more, for finer pixels take more steps, and a `filling` f; for dense
         pictures, whose edges ring, ``2 (N / 3000)^0.5``. At most
         ``5 M / 300 - 4`` with ``M = 1 / (0.68 psf_error)^2``, from 0
         to 85: near the best counts on simulated validation images. Where the light
@@ -309,7 +310,8 @@ def _allowed(
     crowd = filling(image, fwhm_px) / _SPARSE
     steps = 5 * (light / 300) ** 0.7 / (1 + crowd**4) - 1
     taken = steps < _LEAST and crowd < 1 and light >= _LEAST_LIGHT
-    return steps, _LEAST if taken else 0
+    slower = max(fwhm_px / CANONICAL_FWHM_PX, 1.0) ** _SLOWER
+    return (steps + 1) * slower - 1, _LEAST if taken else 0
 
 
 def _bounded(steps: float, least: int, psf_error: float) -> int:

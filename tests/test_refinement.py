@@ -61,6 +61,15 @@ def test_light_plans_steps(photons, low, high):
     assert low <= planned_steps(sparse(photons), 3.5, Noise(2.5, 0.0, 1.0)) <= high
 
 
+def test_finer_pixels_take_more_steps():
+    """As many photons per area of the PSF, four times the pixels: 2^1.5 times."""
+    image = np.zeros((120, 120))
+    image[10::24, 10::24] = 2500.0
+    coarse = planned_steps(image, 3.5, Noise(2.5, 0.0, 1.0))
+    fine = planned_steps(image / 4, 7.0, Noise(2.5, 0.0, 1.0))
+    assert fine + 1 == pytest.approx(2**1.5 * (coarse + 1), rel=0.1)
+
+
 def test_dense_images_and_doubtful_widths_plan_fewer_steps():
     noise, image = Noise(2.5, 0.0, 1.0), sparse(3000)
     steps = planned_steps(image, 3.5, noise)

@@ -18,6 +18,7 @@ from scipy import fft
 from dpskit._utils.fft import frequency_radius, transfer_function
 from dpskit._utils.transfer import airy_otf, gaussian_otf
 from dpskit.nn import guide_channels
+from dpskit.preprocessing import fourier_resample
 from dpskit.psf import pupil
 from dpskit.psf.transfer import sampled_airy_otf
 from dpskit.synth import structures
@@ -50,6 +51,7 @@ _ABERRATIONS = (
 )
 _AIRY_OVER_GAUSSIAN = 1.06  # FWHM of the Airy pattern nearest to a Gaussian
 _AIRY_OVER_SQUARE = 1.393  # FWHM of an Airy pattern over that of its square
+_FINER = 3  # pixels of a fine structure per pixel
 _DENSITY = {
     "filaments": 0.8,
     "microtubules": 0.25,
@@ -62,7 +64,12 @@ _DENSITY = {
 
 
 def draw_structure(
-    kind: str, size: int, pixel_size_nm: float, rng: np.random.Generator
+    kind: str,
+    size: int,
+    pixel_size_nm: float,
+    rng: np.random.Generator,
+    *,
+    finer: int = 1,
 ) -> np.ndarray:
     """Return a random ground truth of one kind, brightest pixel 1.
 
@@ -76,10 +83,12 @@ def draw_structure(
         Edge of a pixel; density grows as the field gets smaller.
     rng : numpy.random.Generator
         Source of randomness.
+    finer : int, default=1
+        Pixels of the drawing per pixel, along each axis.
 
     Returns
     -------
-    ndarray of shape (size, size)
+    ndarray of shape (finer * size, finer * size)
 
     Examples
     --------
@@ -91,6 +100,7 @@ def draw_structure(
     if kind in _DENSITY:
         crowd = _DENSITY[kind] * (30 / pixel_size_nm) ** 1.2 * rng.lognormal(0, 0.6)
         make = partial(make, density_per_um2=crowd)
+    size, pixel_size_nm = finer * size, pixel_size_nm / finer
     if kind in ("textures", "dead_leaves"):
         make = partial(make, spacing_nm=pixel_size_nm)
     elif kind in ("filaments", "microtubules", "actin_mesh", "mitochondria"):
@@ -142,6 +152,9 @@ class TrainingBatches:
     shapes : float, default=0
         Share of structures, and of pictures without a dark ground, that are bodies,
         walls and threads of no model (`dpskit.synth.level_sets`).
+    fine : float, default=0
+        Share of structures drawn on three times finer pixels, whose truth is what
+        the pixels of the picture can show of them; it rings below 0.
     removed : bool, default=False
         Whether half of the pictures have no background, and that of the others was
         estimated, with an error of 1 to 15 %, and subtracted.
@@ -171,6 +184,7 @@ class TrainingBatches:
     wide: float = 0.0
     stretched: float = 0.0
     shapes: float = 0.0
+    fine: float = 0.0
     removed: bool = False
     sim: float = 0.0
 
@@ -252,41 +266,49 @@ class TrainingBatches:
     def _dense_truth(self, size: int, rng: np.random.Generator) -> np.ndarray:
         if self.shapes and rng.random() < self.shapes:
             ground = rng.uniform(0, 0.7)
-            return ground + (1 - ground) * self._level_sets(size, rng)
+            return ground + (1 - ground) * self._level_sets(size, 1, rng)
         return self._drawn_out(dense_picture(size, rng), rng)
 
-    def _level_sets(self, size: int, rng: np.random.Generator) -> np.ndarray:
+    def _level_sets(
+        self, size: int, finer: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        detail = 1 if finer > 1 else 2
         while True:
-            drawn = level_sets(size, self.fwhm_px, rng)
-            if np.ptp(drawn[self._seen(size)]) > 0.01:
+            drawn = level_sets(size, finer * self.fwhm_px, rng, finer=detail)
+            if np.ptp(drawn[self._seen(size // finer, finer)]) > 0.01:
                 return drawn
 
-    def _seen(self, size: int) -> tuple[slice, slice]:
-        return (slice(self.margin, size - self.margin),) * 2
+    def _seen(self, size: int, finer: int) -> tuple[slice, slice]:
+        return (slice(finer * self.margin, finer * (size - self.margin)),) * 2
 
     def _drawn_out(self, structure: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         chosen = self.stretched and rng.random() < self.stretched
         return stretched(structure, rng) if chosen else structure
 
     def _truth(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        finer = _FINER if self.fine and rng.random() < self.fine else 1
+        truth = self._drawn(size, finer, rng)
+        seen = truth[self._seen(size, finer)]
+        if seen.max() <= 0:
+            return self._truth(size, rng)
+        return truth if finer == 1 else fourier_resample(truth, 1 / finer)
+
+    def _drawn(self, size: int, finer: int, rng: np.random.Generator) -> np.ndarray:
         names, shares = zip(*self.kinds, strict=True)
         shares = np.asarray(shares) / sum(shares)
         pixel = np.exp(rng.uniform(np.log(12), np.log(70)))
         n = 2 if rng.random() < 0.2 else 1
         parts = [
-            rng.uniform(0.3, 1) * draw_structure(kind, size, pixel, rng)
+            rng.uniform(0.3, 1) * draw_structure(kind, size, pixel, rng, finer=finer)
             for kind in rng.choice(names, n, p=shares)
         ]
         if self.shapes and rng.random() < self.shapes:
-            parts[0] = rng.uniform(0.3, 1) * self._level_sets(size, rng)
+            parts[0] = rng.uniform(0.3, 1) * self._level_sets(finer * size, finer, rng)
         else:
             if self.wide and rng.random() < self.wide:
-                parts[0] = widened(parts[0], self.fwhm_px, rng)
+                parts[0] = widened(parts[0], finer * self.fwhm_px, rng)
             parts[0] = self._drawn_out(parts[0], rng)
-        truth = np.sum(parts, axis=0)
-        truth = np.rot90(truth, rng.integers(4))
-        seen = truth[self._seen(size)]
-        return truth if seen.max() > 0 else self._truth(size, rng)
+        return np.rot90(np.sum(parts, axis=0), rng.integers(4))
 
     def _background(
         self,
