@@ -49,7 +49,7 @@ def _deblur(args: argparse.Namespace, seed: int) -> tuple[Any, Any]:
     config = PRESETS[args.preset]
     drawn = {"kinds": _kinds(args.kinds)} if args.kinds else {"dense": 0.22}
     drawn |= {"removed": True, "thick": 0.3, "wide": 0.12, "stretched": 0.15}
-    drawn |= {"shapes": 0.3, "sim": args.sim, **_REAL_PSFS}
+    drawn |= {"shapes": 0.3, "fine": 0.6, "sim": args.sim, **_REAL_PSFS}
     channels = config.in_channels
     return config, TrainingBatches(seed, args.batch_size, n_channels=channels, **drawn)
 
