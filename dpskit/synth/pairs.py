@@ -18,7 +18,6 @@ from scipy import fft
 from dpskit._utils.fft import frequency_radius, transfer_function
 from dpskit._utils.transfer import airy_otf, gaussian_otf
 from dpskit.nn import guide_channels
-from dpskit.preprocessing import fourier_resample
 from dpskit.psf import pupil
 from dpskit.psf.transfer import sampled_airy_otf
 from dpskit.synth import structures
@@ -291,7 +290,7 @@ class TrainingBatches:
         seen = truth[self._seen(size, finer)]
         if seen.max() <= 0:
             return self._truth(size, rng)
-        return truth if finer == 1 else fourier_resample(truth, 1 / finer)
+        return truth if finer == 1 else _shown(truth, size)
 
     def _drawn(self, size: int, finer: int, rng: np.random.Generator) -> np.ndarray:
         names, shares = zip(*self.kinds, strict=True)
@@ -377,6 +376,12 @@ class ImageBatches:
 
 def _back(spectrum: np.ndarray, size: int) -> np.ndarray:
     return np.maximum(fft.irfft2(spectrum, (size, size)), 0)
+
+
+def _shown(fine: np.ndarray, size: int) -> np.ndarray:
+    """Return the frequencies of a drawing that fewer pixels can show."""
+    series = fft.dctn(fine, norm="ortho")[:size, :size]
+    return fft.idctn(series, norm="ortho") * (size / len(fine))
 
 
 def _above_ground(*pictures: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -23,7 +23,7 @@ def test_shapes_are_as_many_psf_widths_wide_at_any_width():
         drawn = [level_sets(size, fwhm_px, rng, finer=1) for _ in range(60)]
         return np.mean([x.std() / np.hypot(*np.gradient(x)).mean() for x in drawn])
 
-    assert extent(256, 12.0) == pytest.approx(2 * extent(128, 6.0), rel=0.15)
+    assert extent(256, 12.0) == pytest.approx(2 * extent(128, 6.0), rel=0.25)
 
 
 def test_pictures_have_signal_in_what_is_seen():

@@ -6,11 +6,17 @@ import pytest
 from dpskit._utils.fft import frequency_radius
 from dpskit._utils.transfer import airy_otf, gaussian_otf
 from dpskit.nn import guide_channels
+from dpskit.preprocessing import fourier_resample
 from dpskit.psf import fwhm
 from dpskit.synth import TRAINING_KINDS, ImageBatches, TrainingBatches, draw_structure
-from dpskit.synth.pairs import _confocal_otf, _other_otf
+from dpskit.synth.pairs import _confocal_otf, _other_otf, _shown
 
 NEVER_TRAINED = {"er_network", "siemens_star", "line_pairs"}
+
+
+def test_fine_structures_keep_what_the_pixels_can_show(rng):
+    fine = rng.random((96, 96))
+    np.testing.assert_allclose(_shown(fine, 32), fourier_resample(fine, 1 / 3))
 
 
 def test_batch_depends_on_seed_and_step_alone():

@@ -86,7 +86,8 @@ def test_shipped_weights_have_complete_cards():
         assert wanted <= set(card)
         loss = np.array(card["history"]["loss"])
         tenth = max(len(loss) // 10, 1)
-        assert loss[-tenth:].mean() < loss[:tenth].mean()
+        rise = loss[-tenth:].mean() - loss[:tenth].mean()
+        assert rise < (0.02 if card["recipe"].get("initial") else 0)
 
 
 def test_all_shipped_weights_are_small():
