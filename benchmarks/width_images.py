@@ -17,7 +17,6 @@ from skimage import data
 from dpskit._utils.fft import frequency_radius
 from dpskit._utils.transfer import AIRY_CUTOFF, airy_otf, gaussian_otf
 from dpskit.synth import TRAINING_KINDS, draw_structure
-from dpskit.synth.level_sets import level_sets
 from dpskit.synth.shapes import stretched, widened
 
 __all__ = [
@@ -37,7 +36,7 @@ MODALITIES = {
     "sim": 0.15,
     "smoothed": 0.07,
 }
-KINDS = TRAINING_KINDS | {"level sets": 0.25}
+KINDS = TRAINING_KINDS | {"bodies": 0.08}
 SIZES = {64: 0.2, 96: 0.2, 128: 0.25, 192: 0.2, 256: 0.12, 384: 0.03}
 Transfer = Callable[[np.ndarray], np.ndarray]
 _ANGLES = (np.arange(16) + 0.5) * np.pi / 32
@@ -50,7 +49,8 @@ class Recipe:
     Parameters
     ----------
     kind : str
-        Structure of `dpskit.synth`, "level sets", "camera" or "coins".
+        Structure of `dpskit.synth`, "bodies" (textures and labyrinths cut at
+        a threshold, half of them filled with a texture), "camera" or "coins".
     modality : str
         One of `MODALITIES`.
     optics_px : float
@@ -256,11 +256,7 @@ def _scene(
     pixel_nm = recipe.fwhm_nm / recipe.optics_px / fine
     field = slice(margin, size - margin)
     for _ in range(20):
-        if recipe.kind == "level sets":
-            scene = level_sets(size, recipe.optics_px * fine, rng, finer=2 // fine)
-        else:
-            scene = draw_structure(recipe.kind, size, pixel_nm, rng)
-        scene = rng.uniform(0.3, 1) * scene
+        scene = rng.uniform(0.3, 1) * _draw_kind(recipe.kind, size, pixel_nm, rng)
         if recipe.kind in KINDS and rng.random() < 0.2:
             other = draw_structure(_pick(TRAINING_KINDS, rng), size, pixel_nm, rng)
             scene = scene + rng.uniform(0.1, 1) * other
@@ -274,6 +270,27 @@ def _scene(
         if scene[field, field].max() > 0.02 * scene.max():
             return scene
     return scene
+
+
+def _draw_kind(
+    kind: str, size: int, pixel_nm: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Return a structure of `dpskit.synth`, or bright bodies with sharp edges."""
+    if kind != "bodies":
+        return draw_structure(kind, size, pixel_nm, rng)
+    field = draw_structure("textures", size, pixel_nm, rng)
+    if rng.random() < 0.5:
+        period = np.exp(rng.uniform(np.log(4), np.log(size / 3)))
+        width = rng.uniform(0.05, 0.5)
+        field = _filter(
+            rng.normal(size=(size, size)),
+            lambda k: np.exp(-0.5 * (np.log(k * period + 1e-9) / width) ** 2),
+        )
+    bodies = (field > np.quantile(field, rng.uniform(0.3, 0.95))).astype(float)
+    if rng.random() < 0.5:
+        filled = draw_structure("textures", size, pixel_nm, rng)
+        bodies *= np.exp(rng.uniform(0.1, 0.8) * filled / max(filled.std(), 1e-12))
+    return bodies
 
 
 def _outline(size: int, rng: np.random.Generator) -> np.ndarray:

@@ -7,8 +7,6 @@ from scipy import fft, ndimage
 
 __all__ = ["level_sets"]
 
-_SOFTEST = 0.7  # PSF widths: wider soft walls would look like a wider PSF
-
 
 def level_sets(
     size: int, fwhm_px: float, rng: np.random.Generator, *, finer: int = 2
@@ -63,8 +61,7 @@ def _layer(size: int, fwhm_px: float, rng: np.random.Generator) -> np.ndarray:
     body = np.clip(distance + 0.5, 0, 1)
     width = fwhm_px * _between(0.15, 2.5, rng)
     if rng.random() < 0.5:
-        soft = min(width, _SOFTEST * fwhm_px)
-        wall = np.exp(-4 * np.log(2) * (distance / soft) ** 2)
+        wall = np.exp(-4 * np.log(2) * (distance / width) ** 2)
     else:
         wall = np.clip(width / 2 + 0.5 - np.abs(distance), 0, 1)
     form = rng.choice(["bodies", "coated", "walls", "threads"])
