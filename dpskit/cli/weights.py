@@ -8,8 +8,16 @@ from typing import Any
 
 __all__ = ["add_parser"]
 
-# Shown in the list, in this order; the card itself may hold more.
-BRIEF = ("preset", "seed", "license")
+PURPOSES = {
+    "artifact": "takes artefacts off SIM reconstructions (ArtifactRemover)",
+    "base": "deblurs with a wider network (DPSDeblur)",
+    "compact": "deblurs, the default (DPSDeblur)",
+    "compact-sim": "deblurs SIM reconstructions, taken where one is seen (DPSDeblur)",
+    "denoiser": "takes noise off (NeuralDenoiser)",
+    "ground": "judges which light is background (DPSDeblur)",
+    "haze": "takes haze off before the image is deblurred (DPSDeblur)",
+    "sim-unet": "reconstructs SIM frames (ResUNetSIM)",
+}
 
 
 def add_parser(commands: Any) -> None:
@@ -33,10 +41,5 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(read_card(args.name), indent=2))
         return 0
     for name in list_weights():
-        print(_line(name, read_card(name)))
+        print(f"{name:12s} {PURPOSES[name]}")
     return 0
-
-
-def _line(name: str, card: dict[str, Any]) -> str:
-    facts = [f"{key} {card[key]}" for key in BRIEF if key in card]
-    return f"{name:12s} {', '.join(facts)}"

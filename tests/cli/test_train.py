@@ -70,10 +70,15 @@ def test_wrong_usage(tmp_path, capsys):
     assert "'steps' parameter of TrainingOptions" in capsys.readouterr().err
 
 
-def test_weights_are_listed(capsys):
+def test_weights_are_listed_with_the_class_that_takes_them(capsys):
     assert main(["weights"]) == 0
-    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == list_weights()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list_weights()
+    assert [line.split()[0] for line in lines if "DPSDeblur" in line] == [
+        *list_weights("deblur"),
+        *list_weights("ground"),
+        *list_weights("haze"),
+    ]
 
 
 @pytest.mark.parametrize("name", list_weights())
