@@ -35,6 +35,7 @@ from dpskit.preprocessing.psf_choice import (
     CANONICAL_FWHM_PX,
     Width,
     choose_width,
+    is_nominal,
     learn_width,
 )
 from dpskit.preprocessing.resample import resample_sharp
@@ -108,11 +109,13 @@ class DPSDeblur(ImageTransformer):
     Parameters
     ----------
     optics : Optics, optional
-        Gives the width of the PSF. With neither `optics` nor `fwhm_px` the
-        width is estimated from each image.
+        Of a wide-field or confocal microscope: where to look for the width of the
+        PSF, in each image, as real ones are 1.0 to 1.3 times as wide as nominal. Of
+        "sim", "sted", an effective NA or with `fwhm_nm`: the width. With neither
+        `optics` nor `fwhm_px` the width is estimated from each image.
     fwhm_px : float, optional
-        Width of the PSF in pixels, in [0.5, 200]; `optics` wins over it.
-        Real wide-field PSFs are about 1.3 times wider than nominal.
+        Width of the PSF in pixels, in [0.5, 200], as measured, which is believed;
+        `optics` wins over it.
     weights : str, path or None, default="compact"
         Name of shipped weights or a ``.safetensors`` file; for "compact", SIM images,
         known by `optics` or by noise that ends where their light does, take
@@ -333,10 +336,9 @@ default="auto"
 
     def _fit(self, X: np.ndarray) -> None:
         frames = X.reshape(-1, *X.shape[-2:])
-        estimated = self.optics is None and self.fwhm_px is None
         if self.fill_hot_pixels:
             frames = fill_hot_pixels(fill_marks(frames))
-        self.width_ = self._shared_width(frames) if estimated else None
+        self.width_ = self._shared_width(frames) if self._reads_width() else None
         if self.weights is None:
             self.network_ = self._train(frames)
 
@@ -457,7 +459,7 @@ default="auto"
         """
         if not self.fill_hot_pixels:
             return frame, self._width(frame)
-        if self.optics is None and self.fwhm_px is None:
+        if self._reads_width():
             frame = fill_hot_pixels(frame)
         width = self._width(frame)
         return fill_hot_pixels(frame, surely_narrower(width.fwhm_px)), width
@@ -465,16 +467,27 @@ default="auto"
     def _width(self, frame: np.ndarray) -> Width:
         learnt = getattr(self, "width_", None)
         width = choose_width(
-            self.optics, self.fwhm_px, frame, learnt=learnt, owner="DPSDeblur"
+            self.optics,
+            self.fwhm_px,
+            frame,
+            learnt=learnt,
+            owner="DPSDeblur",
+            real=True,
         )
-        return (
-            self._agreeing(frame, width) if width.fwhm_source == "estimated" else width
-        )
+        if width.fwhm_source == "fit" or not _unsure(width):
+            return width
+        return self._agreeing(frame, width)
+
+    def _reads_width(self) -> bool:
+        """Return whether images have a say in the width."""
+        if self.optics is not None:
+            return is_nominal(self.optics)
+        return self.fwhm_px is None
 
     def _shared_width(self, frames: np.ndarray) -> Width:
         """Return the width of a series, corrected by the median of three frames."""
-        width = learn_width(frames, "DPSDeblur")
-        if not 0 < width.fwhm_std_px < float("inf"):
+        width = learn_width(frames, "DPSDeblur", self.optics)
+        if not _unsure(width):
             return width
         picked = {0, len(frames) // 2, len(frames) - 1}
         widths = [self._agreeing(frames[n], width) for n in picked]
@@ -652,10 +665,12 @@ def _mean(image: np.ndarray) -> float:
     return float(np.mean(image, dtype=np.float64))
 
 
+def _unsure(width: Width) -> bool:
+    return 0 < width.fwhm_std_px < float("inf")
+
+
 def _width_error(width: Width) -> float:
-    """Return the relative error of a width; nominal optics are 10 % off."""
-    if width.fwhm_source == "optics":
-        return 0.1
+    """Return the relative error of a width, 2 % of one that is told."""
     return max(width.fwhm_std_px / width.fwhm_px, 0.02)
 
 

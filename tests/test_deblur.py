@@ -326,6 +326,21 @@ def test_width_is_estimated_without_parameters():
     assert fidelity(seen.truth, dps, 3.5) > fidelity(seen.truth, seen.image, 3.5) + 3
 
 
+@pytest.mark.parametrize(("wider", "gain"), [(1.0, -0.6), (1.25, 1.0)])
+def test_optics_say_where_to_look_for_the_width(wider, gain):
+    nominal = Optics(1.4, 525, 525 * 0.51 / 1.4 / 3.5)
+    real = replace(nominal, fwhm_nm=wider * nominal.psf_fwhm_nm)
+    seen = scene(optics=real, photons=1000.0)
+    deblur = DPSDeblur(nominal)
+    sharp, info = deblur.transform(seen.image, return_info=True)
+    assert info["fwhm_source"] == "optics"
+    believed = DPSDeblur(fwhm_px=3.5).transform(seen.image)
+    scores = [fidelity(seen.truth, x, 3.5) for x in (sharp, believed)]
+    assert scores[0] > scores[1] + gain
+    for fwhm_px in (info["fwhm_px"], deblur.fit(seen.image).width_.fwhm_px):
+        assert fwhm_px == pytest.approx(3.5 * wider, rel=0.08)
+
+
 def test_series_shares_the_width_that_fit_learnt():
     frames = np.stack([scene(seed=s, photons=1000.0).image for s in (1, 2)])
     deblur = DPSDeblur().fit(frames)

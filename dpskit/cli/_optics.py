@@ -14,7 +14,9 @@ __all__ = ["add_optics", "check_optics", "width_parameters"]
 def add_optics(parser: argparse.ArgumentParser) -> None:
     """Add the options of the optics to a command."""
     group = parser.add_argument_group(
-        "optics", "Without any of these the width of the PSF comes from the image."
+        "optics",
+        "Without any of these the width of the PSF comes from the image. --na and "
+        "--wavelength-nm tell DPS where to look for it; a width is believed.",
     )
     group.add_argument(
         "--pixel-size-nm",

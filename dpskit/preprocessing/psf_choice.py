@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +16,19 @@ from dpskit.psf import airy
 if TYPE_CHECKING:
     from dpskit.psf import Optics
 
-__all__ = ["CANONICAL_FWHM_PX", "Width", "choose_psf", "choose_width", "learn_width"]
+__all__ = [
+    "CANONICAL_FWHM_PX",
+    "Width",
+    "choose_psf",
+    "choose_width",
+    "is_nominal",
+    "learn_width",
+]
 
 CANONICAL_FWHM_PX = 3.5
+# Real PSFs are 1.0 to 1.3 times as wide as the optics alone would make them.
+_REAL, _REAL_SPREAD = 1.15, 0.12
+_CONTRADICTION = 3.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,7 @@ class Width:
     fwhm_px : float
         Full width at half maximum in pixels.
     fwhm_std_px : float
-        Its standard deviation: 0 where it is given, inf where it is unknown.
+        Its standard deviation: 0 where it is told, inf where it is unknown.
     fwhm_source : {"psf", "optics", "given", "fit", "estimated", "canonical"}
         What decided it.
     """
@@ -102,6 +112,7 @@ def choose_width(
     *,
     learnt: Width | None = None,
     owner: str = "choose_width",
+    real: bool = False,
 ) -> Width:
     """Return the width to use for one image, by the order of `choose_psf`.
 
@@ -109,6 +120,8 @@ def choose_width(
     ----------
     optics, fwhm_px, image, learnt, owner
         As in `choose_psf`.
+    real : bool, default=False
+        Whether `optics` that are nominal only say where to look for the width.
 
     Returns
     -------
@@ -121,14 +134,24 @@ def choose_width(
     >>> choose_width(None, 3.0, np.ones((8, 8)))
     Width(fwhm_px=3.0, fwhm_std_px=0.0, fwhm_source='given')
     """
-    if optics is not None:
+    if optics is not None and not (real and is_nominal(optics)):
         return Width(float(optics.fwhm_px), fwhm_source="optics")
-    if fwhm_px is not None:
+    if optics is None and fwhm_px is not None:
         return Width(float(fwhm_px))
-    return learnt if learnt is not None else _estimate([image], owner)
+    return learnt if learnt is not None else _estimate([image], owner, optics)
 
 
-def learn_width(images: np.ndarray, owner: str) -> Width:
+def is_nominal(optics: Optics) -> bool:
+    """Return whether the width is that of perfect optics, which real PSFs exceed.
+
+    One in nm and one of an effective NA are measured ones; that of "sim" is made by
+    the reconstruction.
+    """
+    told = optics.fwhm_nm is not None or optics.refractive_index is None
+    return not told and optics.modality != "sim"
+
+
+def learn_width(images: np.ndarray, owner: str, optics: Optics | None = None) -> Width:
     """Return the width that all frames of a series share.
 
     Parameters
@@ -137,6 +160,8 @@ def learn_width(images: np.ndarray, owner: str) -> Width:
         The median over at most 16 frames, spread over the series, is taken.
     owner : str
         Class or function that messages name.
+    optics : Optics, optional
+        Nominal ones, which say where to look.
 
     Returns
     -------
@@ -145,20 +170,26 @@ def learn_width(images: np.ndarray, owner: str) -> Width:
     """
     frames = images.reshape(-1, *images.shape[-2:])
     picked = np.linspace(0, len(frames) - 1, min(len(frames), 16)).round().astype(int)
-    width = _estimate(frames[picked], owner)
-    known = width.fwhm_source == "estimated"
-    return Width(width.fwhm_px, width.fwhm_std_px, "fit") if known else width
+    width = _estimate(frames[picked], owner, optics)
+    if width.fwhm_source == "canonical":
+        return width
+    return replace(width, fwhm_source="fit")
 
 
-def _estimate(frames: Any, owner: str) -> Width:
+def _estimate(frames: Any, owner: str, optics: Optics | None = None) -> Width:
     from dpskit.preprocessing.width import estimate_fwhm
 
     found = [estimate_fwhm(frame) for frame in frames]
     known = [f for f in found if np.isfinite(f.fwhm_px)]
+    seen = None
     if known:
         fwhm_px = float(np.median([f.fwhm_px for f in known]))
         std_px = float(np.median([f.std_px for f in known]))
-        return Width(fwhm_px, std_px / np.sqrt(len(known)), "estimated")
+        seen = Width(fwhm_px, float(std_px / np.sqrt(len(known))), "estimated")
+    if optics is not None:
+        return _real_width(optics, seen, owner)
+    if seen is not None:
+        return seen
     reason = found[0].reason or "for no known reason"
     warnings.warn(
         f"{owner} could not estimate the PSF width ({reason}) and uses "
@@ -167,6 +198,31 @@ def _estimate(frames: Any, owner: str) -> Width:
         stacklevel=2,
     )
     return Width(CANONICAL_FWHM_PX, np.inf, "canonical")
+
+
+def _real_width(optics: Optics, seen: Width | None, owner: str) -> Width:
+    """Return the mean, weighted by precision, of what optics and images say.
+
+    Both are Gaussian in the logarithm. Where they contradict each other the pixel
+    size is wrong more often than the image.
+    """
+    fwhm_px, spread = _REAL * float(optics.fwhm_px), _REAL_SPREAD
+    if seen is not None:
+        error = seen.fwhm_std_px / seen.fwhm_px
+        apart = float(np.log(seen.fwhm_px / fwhm_px))
+        if abs(apart) > _CONTRADICTION * np.hypot(spread, error):
+            warnings.warn(
+                f"{owner} reads a PSF of {seen.fwhm_px:.1f} px from the image, which "
+                f"'optics' of {optics.fwhm_px:.1f} px do not explain, and uses the "
+                "former; check pixel_size_nm, binning and zoom, or give fwhm_px.",
+                DpskitWarning,
+                stacklevel=2,
+            )
+            return seen
+        share = spread**2 / (spread**2 + error**2)
+        fwhm_px *= float(np.exp(share * apart))
+        spread = float(np.sqrt(share) * error)
+    return Width(fwhm_px, spread * fwhm_px, "optics")
 
 
 def _measured_fwhm(psf: np.ndarray) -> float:

@@ -1,12 +1,19 @@
 """The order in which a PSF is chosen, and what a series shares."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dpskit.baselines import RichardsonLucy, Wiener
 from dpskit.exceptions import DpskitWarning, InvalidParameterError
 from dpskit.preprocessing import psf_choice, width
-from dpskit.preprocessing.psf_choice import Width, choose_psf, learn_width
+from dpskit.preprocessing.psf_choice import (
+    Width,
+    choose_psf,
+    choose_width,
+    learn_width,
+)
 from dpskit.psf import Optics, airy
 
 IMAGE = np.ones((8, 8), np.float32)
@@ -43,6 +50,45 @@ def test_order(given, fwhm_px, source):
     if fwhm_px is not None:
         assert info["fwhm_px"] == fwhm_px
         np.testing.assert_allclose(psf, airy(fwhm_px))
+
+
+def test_nominal_optics_and_the_image_are_weighed_by_their_precision(estimates):
+    start, spread = 1.15 * OPTICS.fwhm_px, 0.12
+    image = 3.5 * IMAGE
+    width = choose_width(OPTICS, 5.0, image, real=True)
+    precise = np.array([spread, 0.4 / 3.5]) ** -2.0
+    mean = np.average(np.log([start, 3.5]), weights=precise)
+    assert width.fwhm_px == pytest.approx(np.exp(mean))
+    assert width.fwhm_std_px / width.fwhm_px == pytest.approx(precise.sum() ** -0.5)
+    assert width.fwhm_source == "optics"
+    series = np.stack([image, image, 0 * image, image, image])
+    shared = learn_width(series, "test", OPTICS)
+    assert shared.fwhm_source == "fit"
+    assert shared.fwhm_std_px < 0.8 * width.fwhm_std_px
+    dark = choose_width(OPTICS, None, 0 * IMAGE, real=True)
+    assert dark.fwhm_px == pytest.approx(start)
+    assert dark.fwhm_std_px == pytest.approx(spread * start)
+
+
+def test_an_image_that_optics_cannot_explain_is_believed(estimates):
+    with pytest.warns(DpskitWarning, match=r"test reads a PSF of 8.0 px .* 2.9 px do"):
+        width = choose_width(OPTICS, None, 8 * IMAGE, owner="test", real=True)
+    assert width == Width(8.0, 0.4, "estimated")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fwhm_nm": 300.0},
+        {"modality": "sim"},
+        {"modality": "sted", "fwhm_nm": 50.0},
+        {"refractive_index": None},
+    ],
+)
+def test_measured_optics_are_believed(change, estimates):
+    optics = replace(OPTICS, **change)
+    width = choose_width(optics, None, 9 * IMAGE, real=True)
+    assert width == Width(optics.fwhm_px, 0.0, "optics")
 
 
 def test_a_given_psf_is_scaled_and_measured():
