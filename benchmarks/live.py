@@ -24,14 +24,14 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from benchmarks.multi_step import BANDWIDTH, OPTICS, SEED, SIM_OPTICS
+from benchmarks.multi_step import OPTICS, SEED, SIM_OPTICS
 from benchmarks.quality import DOCS
 from dpskit import DenoiseDPSPipeline, DPSDeblur, HessianDenoise
 from dpskit.metrics import psnr
 from dpskit.synth import Emitters, sim_pattern, simulate_raw_sim
 
 AFTER = "Denoise-DPS, then HessianDenoise over time"
-RAW_PX, PIXEL_NM, PHOTONS, LEFT = 72, 65.0, 80.0, 0.4
+RAW_PX, PIXEL_NM, PHOTONS, LEFT, BANDWIDTH = 72, 65.0, 80.0, 0.4, 0.6
 EXTENT = (RAW_PX * PIXEL_NM,) * 2
 
 

@@ -125,6 +125,35 @@ def test_modules_of_a_part_form_no_cycle():
     assert targets == {}
 
 
+def _defines(path):
+    """Return the names of a module's top level."""
+    names = {path.stem for path in path.parent.glob("*") if path.stem != "__init__"}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            names |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return names
+
+
+def test_names_that_benchmarks_take_from_one_another_exist():
+    folder = Path(__file__).parent.parent / "benchmarks"
+    missing = []
+    for path in sorted(folder.rglob("*.py")):
+        for name, _ in _imports(path):
+            module, _, last = name.rpartition(".")
+            if module.split(".")[0] != "benchmarks":
+                continue
+            source = folder.joinpath(*module.split(".")[1:])
+            files = (source / "__init__.py", source.with_suffix(".py"))
+            source = next(file for file in files if file.exists())
+            if last not in _defines(source):
+                missing.append(f"{path.relative_to(folder)} takes {name}")
+    assert missing == []
+
+
 @pytest.mark.parametrize(
     ("library", "parts"), [("torch", {"nn", "weights"}), ("matplotlib", set())]
 )

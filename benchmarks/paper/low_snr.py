@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.multi_step import CELL_NM, EXTENT, OPTICS, dips, images, score
+from benchmarks.multi_step import CELL_NM, EXTENT, OPTICS, SIM_OPTICS, dips, images
 from benchmarks.multi_step import table as level_table
 from benchmarks.paper.common import (
     DIP,
@@ -19,6 +19,7 @@ from benchmarks.paper.common import (
     save,
     table,
 )
+from benchmarks.quality.scenes import fitted_psnr
 from dpskit.synth import (
     Emitters,
     clathrin_rings,
@@ -97,7 +98,10 @@ def measure(options: Options) -> dict[str, Any]:
     found, shown = {}, []
     for index, (name, structure) in enumerate(scenes.items()):
         truth, made = methods(structure, generator(6, 3, index))
-        found[name] = {method: score(truth, image) for method, image in made.items()}
+        found[name] = {
+            method: fitted_psnr(truth, image, fwhm_px=SIM_OPTICS.fwhm_px)
+            for method, image in made.items()
+        }
         cut = slice(70, 182)
         row = [(name, truth[cut, cut])]
         row += [(method, image[cut, cut]) for method, image in made.items()]
