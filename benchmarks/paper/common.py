@@ -47,6 +47,7 @@ def generator(*key: int) -> np.random.Generator:
 
 def methods(optics: Optics, options: Options) -> dict[str, Method]:
     """Return every method at its defaults, told the PSF; the last is told nothing."""
+    optics = replace(optics, fwhm_nm=optics.psf_fwhm_nm)
     return {
         "before": lambda image: image,
         "RL": RichardsonLucy(optics=optics).transform,
