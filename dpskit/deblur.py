@@ -161,7 +161,7 @@ default="auto"
     Attributes
     ----------
     width_ : dpskit.preprocessing.psf_choice.Width
-        After `fit`: the width that all frames share, where it is estimated.
+        After `fit`: the width that all frames share; None where it is told.
     network_ : ResUDBPN
         After `fit` with ``weights=None``: the trained network.
 
@@ -336,9 +336,11 @@ default="auto"
 
     def _fit(self, X: np.ndarray) -> None:
         frames = X.reshape(-1, *X.shape[-2:])
-        if self.fill_hot_pixels:
-            frames = fill_hot_pixels(fill_marks(frames))
-        self.width_ = self._shared_width(frames) if self._reads_width() else None
+        self.width_ = None
+        if self._reads_width():
+            light = fill_marks(frames) if self.fill_hot_pixels else frames
+            light = fill_hot_pixels(light) if self.fill_hot_pixels else light
+            self.width_ = self._shared_width(light)
         if self.weights is None:
             self.network_ = self._train(frames)
 
@@ -494,7 +496,7 @@ default="auto"
         return sorted(widths, key=lambda w: w.fwhm_px)[len(widths) // 2]
 
     def _agreeing(self, frame: np.ndarray, width: Width) -> Width:
-        """Return an estimated width, corrected by how "compact" explains a frame.
+        """Return a width that is not told, corrected by how "compact" explains a frame.
 
         Spectra are read 0.1 standard deviations too wide on average, those of
         pictures full of light, of which the frame says too little, 0.2 (3000
@@ -647,6 +649,7 @@ default="auto"
         """Return a frame as network input for `fit`."""
         from dpskit.nn import guide_channels
 
+        frame = fill_marks(frame) if self.fill_hot_pixels else frame
         frame, width = self._filled(frame)
         unit = (frame / (float(np.abs(frame).max()) or 1.0)).astype(np.float32)
         return guide_channels(self._prepared(unit, width.fwhm_px).image)

@@ -56,11 +56,11 @@ class DenoiseDPSPipeline(ImageTransformer):
         `denoiser` and `sim`, the weaker the more light there is and a third as strong
         before `DPSDeblur`, which knows the noise of SIM; else nothing.
     background : "auto", estimator or None, default="auto"
-        "auto" leaves it to `DPSDeblur`, None keeps all of it; an estimator,
-        for example `RollingBall`, removes it before deblurring.
+        "auto" leaves it to `DPSDeblur`, None keeps all of it unless `deblur` is an
+        estimator that removes some; an estimator, for example `RollingBall`, removes
+        it before deblurring.
     deblur : "auto", estimator or None, default="auto"
-        "auto" is `DPSDeblur` with the width that `optics` means, after `sim`
-        that of the SIM image, or estimated.
+        "auto" is `DPSDeblur` told `optics`, after `sim` those of the SIM image.
     verbose : bool, default=False
         Show progress.
 
@@ -202,7 +202,6 @@ class DenoiseDPSPipeline(ImageTransformer):
         dict of str to ndarray
             "input", then the names of the stages that are on.
         """
-        check_is_fitted(self)
         self._check_params()
         lead, inputs = self._inputs(X)
         runs = [list(self._run(one)) for one in self._progress(inputs)]

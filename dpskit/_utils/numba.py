@@ -2,9 +2,8 @@
 
 from numba import njit as _njit
 
-__all__ = ["njit", "njit_fused", "njit_parallel"]
+__all__ = ["njit", "njit_fused"]
 
 njit = _njit(cache=True, nogil=True)
-njit_parallel = _njit(cache=True, nogil=True, parallel=True)
 # Products and sums may be fused, which rounds once less.
 njit_fused = _njit(cache=True, nogil=True, parallel=True, fastmath={"contract"})

@@ -29,7 +29,11 @@ _RULES: dict[str, list[Any]] = {
 }
 _COUNTS = Matching(
     "strictly increasing ints from 1 on",
-    lambda ns: len(ns) > 0 and all(map(_COUNT.__contains__, np.diff([0, *ns]))),
+    lambda ns: (
+        np.ndim(ns) == 1
+        and len(ns) > 0
+        and all(map(_COUNT.__contains__, np.diff([0, *ns])))
+    ),
 )
 
 

@@ -28,7 +28,7 @@ def temporal_mssr(
     Parameters
     ----------
     images : array-like of shape (time, height, width)
-        At least 2 frames, `statistic` "cumulant4" wants 4.
+        At least 2 frames, 3 or 4 for a `statistic` of that order.
     fwhm_px : float
         Full width at half maximum of the PSF in pixels of `images`.
     statistic : {"mean", "variance", "cv", "tpm", "cumulant2", "cumulant3", \

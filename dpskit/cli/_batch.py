@@ -12,7 +12,7 @@ from typing import Any
 
 from dpskit import __version__
 from dpskit.cli._files import Job
-from dpskit.exceptions import DpskitError
+from dpskit.exceptions import DpskitError, InvalidParameterError
 
 __all__ = [
     "FAILURES",
@@ -22,6 +22,7 @@ __all__ = [
     "check_free",
     "chosen",
     "decided",
+    "grouped",
     "read",
     "run_jobs",
     "sentence",
@@ -142,6 +143,30 @@ def chosen(args: argparse.Namespace, *names: str) -> dict[str, Any]:
 def decided(info: dict | list[dict]) -> list[dict]:
     """Return what was decided as a list over frames."""
     return info if isinstance(info, list) else [info]
+
+
+def grouped(image: Any, n_angles: int, n_phases: int, order: str) -> Any:
+    """Return the image with the raw SIM frames of each time on axes of their own.
+
+    Raises
+    ------
+    InvalidParameterError
+        If their number is no multiple of `n_angles` times `n_phases`.
+    """
+    n, shape = n_angles * n_phases, image.data.shape
+    if order == "mosaic" or shape[-4:-2] == (n_angles, n_phases):
+        return image
+    if len(shape) < 3 or shape[-3] % n:
+        raise InvalidParameterError(
+            f"The file must hold a multiple of {n} raw frames. Got shape {shape}; give "
+            "--angles and --phases."
+        )
+    if shape[-3] == n:
+        return image
+    data = image.data.reshape(*shape[:-3], shape[-3] // n, n, *shape[-2:])
+    free = next(letter for letter in "TSR" if letter not in image.axes)
+    outer = image.axes[:-2].replace("Q", free)
+    return replace(image, data=data, axes=outer + "QYX")
 
 
 def _dry_run(jobs: list[Job], overwrite: bool) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Job", "UsageError", "find_images", "plan"]
+__all__ = ["Job", "UsageError", "find_images", "plan", "stem"]
 
 IMAGES = (".tif", ".tiff", ".png")
 TIFF = (".tif", ".tiff")

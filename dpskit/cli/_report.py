@@ -21,9 +21,7 @@ NOTES = {
     "rsp": "RSP and RSE (in units of the input): the result, blurred back, against "
     "the input. They cannot see what the blur removes.",
 }
-WIDTH = (
-    "All methods are told the width above; `dpskit deblur` corrects it by its result."
-)
+WIDTH = "Classical methods take the width above, DPS corrects it by its result."
 MATCHES = {
     "affine": "after a least-squares fit of factor and offset",
     "scale": "after a least-squares fit of one factor",
@@ -165,7 +163,7 @@ def _markdown(comparison: Comparison, picture: str) -> str:
     notes = [text for key, text in NOTES.items() if any(key in m for m in metrics)]
     if comparison.truth is not None:
         notes.insert(0, f"Compared with the truth {MATCHES[comparison.match]}.")
-    if "estimated" in comparison.width:
+    if "given" not in comparison.width:
         notes.append(WIDTH)
     notes.append(f"Bold: the best value. dpskit {__version__}.")
     parts = ["# Comparison", comparison.caption, "\n".join(table), "\n".join(notes)]

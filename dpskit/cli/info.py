@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from dpskit.cli._batch import FAILURES, sentence
 from dpskit.cli._files import UsageError, find_images
-from dpskit.exceptions import DpskitError
 
 __all__ = ["add_parser"]
 
@@ -54,9 +54,9 @@ def run(args: argparse.Namespace) -> int:
     for path in find_images(args.inputs, results=True):
         try:
             _print(path, args)
-        except (DpskitError, OSError) as error:
+        except FAILURES as error:
             failed += 1
-            print(f"{path}: {error}", file=sys.stderr)
+            print(f"{path}: {sentence(error)}", file=sys.stderr)
     return 1 if failed else 0
 
 

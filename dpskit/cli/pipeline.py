@@ -6,15 +6,24 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from dpskit.cli._batch import add_files, add_inputs, decided, read, run_jobs, write
-from dpskit.cli._files import Job, UsageError, find_images, plan
+from dpskit.cli._batch import (
+    add_files,
+    add_inputs,
+    check_free,
+    decided,
+    grouped,
+    read,
+    run_jobs,
+    write,
+)
+from dpskit.cli._files import Job, UsageError, find_images, plan, stem
 from dpskit.cli._optics import add_optics, check_optics, width_parameters
 from dpskit.cli.denoise import add_camera, camera
-from dpskit.exceptions import InvalidParameterError
 
 __all__ = ["add_parser"]
 
 MARK = "_denoise_dps"
+STAGES = ("denoiser", "sim", "artifact", "background", "deblur")
 
 
 def add_parser(commands: Any) -> None:
@@ -130,49 +139,45 @@ def _deblur(args: argparse.Namespace, given: dict[str, Any]) -> Any:
 
 def _process(job: Job, args: argparse.Namespace) -> str:
     """Write the result of one file and return a line about it."""
+    if args.stages:
+        for name in ("input", *STAGES):
+            check_free(_stage(job, name), args)
     image = read(job, args)
     pipeline = _build(args, image.pixel_size_nm)
-    image = _grouped(image, args) if args.sim else image
+    if args.sim:
+        image = grouped(image, args.angles, args.phases, args.order)
     if "C" not in image.axes:
         pipeline.fit(image.data)
+    if args.stages:
+        return _write_stages(job, args, image, pipeline.stages(image.data))
     data, info = pipeline.transform(image.data, return_info=True)
     first = decided(info)[0]
     axes = image.axes[: data.ndim - 2] + "YX"
     line = ", ".join(name for name, each in first.items() if isinstance(each, dict))
     result = replace(image, axes=axes).on_grid(data, first["pixel_scale"])
     write(job, args, result, line)
-    if args.stages:
-        _write_stages(job, args, image, pipeline)
     return line
 
 
-def _grouped(image: Any, args: argparse.Namespace) -> Any:
-    """Return the image with the raw frames of each time on an axis of their own."""
-    if args.order == "mosaic":
-        return image
-    n, shape = args.angles * args.phases, image.data.shape
-    if len(shape) < 3 or shape[-3] % n:
-        raise InvalidParameterError(
-            f"The file must hold a multiple of {n} raw frames. Got shape {shape}; give "
-            "--angles and --phases."
-        )
-    if shape[-3] == n:
-        return image
-    grouped = image.data.reshape(*shape[:-3], shape[-3] // n, n, *shape[-2:])
-    free = next(letter for letter in "TSR" if letter not in image.axes)
-    outer = image.axes[:-2].replace("Q", free)
-    return replace(image, data=grouped, axes=outer + "QYX")
+def _stage(job: Job, name: str) -> Job:
+    """Return the job with the name of a stage's file."""
+    target = job.target.with_name(f"{stem(job.target)}_{name}.tif")
+    return replace(job, target=target)
 
 
 def _write_stages(
-    job: Job, args: argparse.Namespace, image: Any, pipeline: Any
-) -> None:
-    """Write the image after every stage beside the result."""
+    job: Job, args: argparse.Namespace, image: Any, stages: dict[str, Any]
+) -> str:
+    """Write the result, and beside it the image after every stage."""
     mosaic = args.sim and args.order == "mosaic"
-    for name, data in pipeline.stages(image.data).items():
-        target = job.target.with_name(f"{job.target.stem}_{name}.tif")
+    parts = {}
+    for name, data in stages.items():
         axes = image.axes[: data.ndim - 2] + "YX"
         raw = mosaic and data.shape != image.data.shape
         scale = data.shape[-1] * (args.phases if raw else 1) / image.data.shape[-1]
-        part = replace(image, axes=axes).on_grid(data, scale)
-        write(replace(job, target=target), args, part, f"stage {name}")
+        parts[name] = replace(image, axes=axes).on_grid(data, scale)
+    line = ", ".join(list(parts)[1:])
+    write(job, args, list(parts.values())[-1], line)
+    for name, part in parts.items():
+        write(_stage(job, name), args, part, f"stage {name}")
+    return line

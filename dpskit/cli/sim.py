@@ -13,6 +13,7 @@ from dpskit.cli._batch import (
     add_inputs,
     check_free,
     chosen,
+    grouped,
     read,
     run_jobs,
     write,
@@ -94,7 +95,12 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
 
 
 def _number_or_auto(text: str) -> float | str:
-    return text if text == "auto" else float(text)
+    try:
+        return text if text == "auto" else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be auto or a number; got '{text}'"
+        ) from None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -104,6 +110,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--na and --wavelength-nm are needed, or --parameters.")
     if args.save_parameters and len(jobs) > 1:
         raise UsageError("--save-parameters takes one input, so that one file is kept.")
+    if args.pixel_size_nm is not None and not args.pixel_size_nm > 0:
+        raise UsageError(f"--pixel-size-nm must be above 0; got {args.pixel_size_nm}.")
     return run_jobs(jobs, args, _reconstruct, _check)
 
 
@@ -138,23 +146,17 @@ def _reconstruct(job: Job, args: argparse.Namespace) -> str:
     if kept:
         check_free(replace(job, target=kept), args)
     method = _build(args, image.pixel_size_nm)
+    image = grouped(image, method.n_angles, method.n_phases, method.order)
     method.set_params(verbose=not args.quiet).fit(image.data)
     known = method.parameters_
     data = method.transform(image.data)
     periods = ", ".join(f"{p:.0f}" for p in known.period_nm)
     depths = ", ".join(f"{m:.2f}" for m in known.modulation)
     line = f"periods {periods} nm, modulation {depths}, order {known.order}"
-    write(job, args, _halved(image, data, known.pixel_size_nm), line)
+    size = image.pixel_size_nm or known.pixel_size_nm
+    image = replace(image, axes=image.axes[: data.ndim - 2] + "YX", pixel_size_nm=size)
+    write(job, args, image.on_grid(data, 2.0), line)
     if kept:
         with atomic_path(kept, overwrite=args.overwrite) as temporary:
             temporary.write_text(known.to_json() + "\n", "utf-8")
     return line
-
-
-def _halved(image: Any, data: Any, pixel_size_nm: float) -> Any:
-    """Return the result with half the pixel size and its own axes."""
-    from dpskit.io import Image
-
-    axes = "TYX" if data.ndim == 3 else "YX"
-    size = image.pixel_size_nm or pixel_size_nm
-    return Image(data, axes, size / 2, image.metadata)

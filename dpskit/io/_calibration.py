@@ -106,9 +106,13 @@ def ome_calibration(xml: str) -> dict[str, Any]:
     dict
         Pixel width and height ("x_nm", "y_nm"), "z_step_nm",
         "frame_interval_s", "channel_names", "description"; None where the
-        text is silent.
+        text is silent. Nothing where the text is no XML.
     """
-    image = next(_elements(ElementTree.fromstring(xml), "Image"), None)
+    try:
+        root = ElementTree.fromstring(xml)
+    except ElementTree.ParseError:
+        return {}
+    image = next(_elements(root, "Image"), None)
     pixels = next(_elements(image, "Pixels"), None) if image is not None else None
     if pixels is None:
         return {}

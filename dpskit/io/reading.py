@@ -154,6 +154,11 @@ def _image(data: np.ndarray, axes: str, found: dict[str, Any], path: Path) -> Im
             stacklevel=4,
         )
     metadata = {key: value for key, value in found.items() if value is not None}
+    if not {"Y", "X"} <= set(axes):
+        raise FileFormatError(
+            f"imread cannot read '{path}', because it holds no image: its axes are "
+            f"{axes}."
+        )
     data, axes = _planes_last(data, axes)
     return Image(data, axes, x, metadata)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from math import inf
 from numbers import Real
 from pathlib import Path
@@ -13,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from dpskit._utils.files import atomic_path
 from dpskit._utils.params import Interval, validate_params
-from dpskit.exceptions import FileFormatError, InvalidParameterError
+from dpskit.exceptions import InvalidParameterError
 from dpskit.io.image import Image
 
 __all__ = ["atomic_path", "imwrite"]
@@ -99,67 +98,6 @@ def imwrite(
         from tifffile import imwrite as write
 
         write(temporary, data, photometric="minisblack", **options)
-
-
-@contextmanager
-def atomic_path(path: str | os.PathLike, *, overwrite: bool = False) -> Iterator[Path]:
-    """Give a temporary name beside `path` that replaces it at the end.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file to be.
-    overwrite : bool, default=False
-        Replace an existing file.
-
-    Yields
-    ------
-    Path
-        Write here. After an error it is removed and `path` is untouched.
-
-    Raises
-    ------
-    FileExistsError
-        If `path` exists and `overwrite` is False.
-    FileFormatError
-        If the system refuses to write.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "note.txt"
-    >>> with atomic_path(path) as temporary:
-    ...     size = temporary.write_text("whole")
-    >>> path.read_text()
-    'whole'
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
-    _check_target(path, overwrite)
-    try:
-        yield temporary
-        with open(temporary, "rb+") as handle:
-            os.fsync(handle.fileno())
-        _check_target(path, overwrite)
-        os.replace(temporary, path)
-    except (FileExistsError, FileFormatError):
-        raise
-    except OSError as error:
-        reason = error.strerror or f"the disk is full or refuses more ({error})"
-        raise FileFormatError(
-            f"'{path}' cannot be written: {reason}; nothing was left behind."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _check_target(path: Path, overwrite: bool) -> None:
-    if path.is_dir():
-        raise FileFormatError(f"'{path}' cannot be written, because it is a folder.")
-    if path.exists() and not overwrite:
-        raise FileExistsError(
-            f"'{path}' exists already; allow overwrite to replace it."
-        )
 
 
 def _check_data(data: Any) -> np.ndarray:

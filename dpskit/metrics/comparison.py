@@ -8,11 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 import joblib
 import numpy as np
 
+from dpskit._utils.files import atomic_path
 from dpskit._utils.params import Options, validate_params
 from dpskit._utils.validation import check_image
 from dpskit.exceptions import InvalidParameterError
@@ -148,7 +148,9 @@ def _named(images: Any) -> dict[str, Any]:
 
 def _pair(item: Any) -> tuple[np.ndarray, np.ndarray]:
     image, truth = item if isinstance(item, tuple) else (item, item)
-    return check_image(image, "compare"), check_image(truth, "compare")
+    given = {"image": image, "truth": truth}
+    image, truth = (check_image(v, "compare", name=k) for k, v in given.items())
+    return image, truth
 
 
 def _result(
@@ -162,18 +164,24 @@ def _result(
     seconds = perf_counter() - start
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.stem}.{uuid4().hex}.part.npz")
-        np.savez(part, image=result, seconds=seconds)
-        part.replace(path)
+        with atomic_path(path, overwrite=True) as temporary:
+            np.savez(temporary, image=result, seconds=seconds)
     return result, seconds
 
 
 def _key(image: np.ndarray, name: str, method: Any) -> str:
-    """Return a hash of image, version, name and what the method is made of."""
+    """Return a hash of image, version, name and what the method is made of.
+
+    Weights from a file count with the time at which it was changed.
+    """
     content: Any = repr(method)
+    files = []
     if hasattr(method, "get_params"):
         content = {k: v for k, v in vars(method).items() if k != "verbose"}
-    return joblib.hash((version("dpskit"), name, type(method).__name__, content, image))
+        paths = [Path(v) for v in content.values() if isinstance(v, str | os.PathLike)]
+        files = [path.stat().st_mtime_ns for path in paths if path.is_file()]
+    made_of = (type(method).__name__, content, files)
+    return joblib.hash((version("dpskit"), name, made_of, image))
 
 
 def _progress(jobs: list[Any], verbose: bool) -> Any:

@@ -7,6 +7,7 @@ scalar tensor.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dpskit._utils.params import Options, validate_params
+from dpskit._utils.transfer import gaussian_otf
 
 __all__ = [
     "OBJECTIVES",
@@ -269,12 +271,10 @@ def hybrid(
     >>> float(hybrid(t, {"truth": t, "clean": t}, lambda x: x, physics=0.0)) < -4.9
     True
     """
-    from dpskit._utils.transfer import gaussian_otf
-
     truth, inner = batch["truth"], (..., slice(4, -4), slice(4, -4))
     loss = x.new_zeros(())
     for width in bandwidths:
-        smooth = _smoother(width * fwhm_px, gaussian_otf)
+        smooth = _smoother(width * fwhm_px)
         loss = loss + log_error(smooth(x)[inner], smooth(truth)[inner])
     if physics:
         reblurred, clean = blur(x)[inner], batch["clean"][inner]
@@ -518,13 +518,9 @@ def noise2noise(
     return (x - batch["truth"]).pow(2).mean()
 
 
-_SMOOTHERS: dict[float, Blur] = {}
-
-
-def _smoother(fwhm_px: float, otf: Callable) -> Blur:
-    if fwhm_px not in _SMOOTHERS:
-        _SMOOTHERS[fwhm_px] = Blur(lambda k: otf(k, fwhm_px), margin=8)
-    return _SMOOTHERS[fwhm_px]
+@cache
+def _smoother(fwhm_px: float) -> Blur:
+    return Blur(lambda k: gaussian_otf(k, fwhm_px), margin=8)
 
 
 OBJECTIVES = {

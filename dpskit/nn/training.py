@@ -1,7 +1,7 @@
 """Train a network on batches that a function of the step number returns.
 
 Everything a run needs to go on is in its checkpoint: because batch `step`
-depends on `step` alone, a resumed run continues exactly where it stopped.
+depends on `step` alone, a resumed run ends with the same weights.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dpskit._utils.files import atomic_path
 from dpskit._utils.params import Interval, Options, validate_params
 from dpskit._utils.transfer import airy_otf
 from dpskit.exceptions import TrainingError
@@ -207,7 +208,8 @@ def train(
         ahead = pool.submit(batches, state.step)
         while state.step < options.steps:
             batch = ahead.result()
-            ahead = pool.submit(batches, state.step + 1)
+            if state.step + 1 < options.steps:
+                ahead = pool.submit(batches, state.step + 1)
             recent.append(_step(state, batch, blur, objective, options, device))
             state.step += 1
             if state.step % 50 == 0 or state.step == options.steps:
@@ -220,7 +222,6 @@ def train(
                 last or state.step % options.checkpoint_every == 0
             ):
                 _save(state, path)
-        ahead.cancel()
     return state.average.eval(), state.history
 
 
@@ -264,7 +265,7 @@ def validate(
     blur = Blur(lambda k: airy_otf(k, options.fwhm_px))
     device = next(net.parameters()).device
     losses = []
-    with torch.inference_mode():
+    with torch.no_grad():
         for step in range(n_batches):
             batch = {
                 k: torch.from_numpy(v).to(device) for k, v in batches(step).items()
@@ -352,19 +353,16 @@ def _note(state: _State, recent: list[tuple[float, float]]) -> float:
 
 def _save(state: _State, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    torch.save(
-        {
-            "net": state.net.state_dict(),
-            "average": state.average.state_dict(),
-            "optimizer": state.optimizer.state_dict(),
-            "history": json.dumps(asdict(state.history)),
-            "step": state.step,
-            "config": json.dumps(asdict(state.net.config)),
-        },
-        partial,
-    )
-    os.replace(partial, path)
+    saved = {
+        "net": state.net.state_dict(),
+        "average": state.average.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "history": json.dumps(asdict(state.history)),
+        "step": state.step,
+        "config": json.dumps(asdict(state.net.config)),
+    }
+    with atomic_path(path, overwrite=True) as temporary:
+        torch.save(saved, temporary)
 
 
 def _restore(state: _State, path: Path, device: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from numbers import Integral, Real
 from typing import Any
 
@@ -157,12 +156,14 @@ def wavelet_background(
 
 def _approximation(image: np.ndarray, wavelet: str, level: int) -> np.ndarray:
     """Return the image with all details set to zero."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        coefficients = pywt.wavedec2(image, wavelet, level=level, mode="symmetric")
-    zeros = [tuple(np.zeros_like(d) for d in details) for details in coefficients[1:]]
-    whole = pywt.waverec2([coefficients[0], *zeros], wavelet, mode="symmetric")
-    return whole[: image.shape[0], : image.shape[1]]
+    shapes = []
+    for _ in range(level):
+        shapes.append(image.shape)
+        image = pywt.dwt2(image, wavelet, mode="symmetric")[0]
+    for rows, columns in reversed(shapes):
+        image = pywt.idwt2((image, (None,) * 3), wavelet, mode="symmetric")
+        image = image[:rows, :columns]
+    return image
 
 
 def scaled_wavelet_background(

@@ -62,7 +62,7 @@ def hot_pixels(image: ArrayLike, fwhm_px: float = 2.0) -> np.ndarray:
     [(9, 7)]
     """
     _check(fwhm_px, "hot_pixels")
-    frames = check_image(image, "hot_pixels")
+    frames = check_image(image, "hot_pixels", name="image")
     return by_frame(lambda frame: _hot(frame, fwhm_px), frames)
 
 
@@ -93,7 +93,7 @@ def fill_hot_pixels(image: ArrayLike, fwhm_px: float = 2.0) -> np.ndarray:
     20.0
     """
     _check(fwhm_px, "fill_hot_pixels")
-    frames = check_image(image, "fill_hot_pixels")
+    frames = check_image(image, "fill_hot_pixels", name="image")
     return by_frame(lambda frame: _filled(frame, _hot(frame, fwhm_px)), frames)
 
 

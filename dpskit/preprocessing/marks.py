@@ -45,7 +45,7 @@ def drawn_marks(image: ArrayLike) -> np.ndarray:
     >>> int(drawn_marks(image).sum())
     90
     """
-    return by_frame(_marks, check_image(image, "drawn_marks"))
+    return by_frame(_marks, check_image(image, "drawn_marks", name="image"))
 
 
 def fill_marks(image: ArrayLike) -> np.ndarray:
@@ -73,7 +73,7 @@ def fill_marks(image: ArrayLike) -> np.ndarray:
     >>> bool(np.abs(fill_marks(image) - np.arange(64)).max() < 0.1)
     True
     """
-    return by_frame(_filled, check_image(image, "fill_marks"))
+    return by_frame(_filled, check_image(image, "fill_marks", name="image"))
 
 
 def _filled(frame: np.ndarray) -> np.ndarray:

@@ -35,7 +35,7 @@ def saturated_fraction(image: ArrayLike) -> float:
     >>> round(saturated_fraction(np.minimum(image, 120)), 3)
     0.029
     """
-    image = check_image(image, "saturated_fraction")
+    image = check_image(image, "saturated_fraction", name="image")
     top = image.max()
     at_top = np.count_nonzero(image == top)
     if at_top > image.size / 2:

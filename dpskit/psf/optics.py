@@ -185,14 +185,17 @@ class Optics:
         (0.75, 325.0, 1.0)
         """
         media = "|".join(REFRACTIVE_INDICES)
-        pattern = rf"\s*([\d.]+)\s*x\s*/\s*([\d.]+)\s*({media})\s*"
+        pattern = rf"\s*(\d*\.?\d+)\s*x\s*/\s*(\d*\.?\d+)\s*({media})\s*"
         found = re.fullmatch(pattern, str(engraving), re.IGNORECASE)
-        if found is None:
+        if found is None or not float(found[1]) > 0:
             raise InvalidParameterError(
                 "The 'engraving' parameter of Optics.from_objective must be like "
                 f"'60x/1.4 oil', with one of {', '.join(REFRACTIVE_INDICES)}. "
                 f"Got {engraving!r} instead."
             )
+        rules = {"camera_pixel_um": [_POSITIVE]}
+        given = {"camera_pixel_um": camera_pixel_um}
+        validate_params(rules, given, "Optics.from_objective")
         pixel_size_nm = 1000 * camera_pixel_um / float(found[1])
         parameters.setdefault("refractive_index", REFRACTIVE_INDICES[found[3].lower()])
         return cls(float(found[2]), wavelength_nm, pixel_size_nm, **parameters)
@@ -251,8 +254,8 @@ class Optics:
         Parameters
         ----------
         factor : float
-            Above 0. Real wide-field PSFs are about 1.3 times as wide as
-            nominal ones.
+            Above 0. Real wide-field PSFs are 1.0 to 1.3 times as wide as nominal
+            ones.
 
         Returns
         -------

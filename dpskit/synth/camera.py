@@ -69,8 +69,7 @@ class Camera:
         Parameters
         ----------
         photons : ndarray of shape (..., height, width)
-            Expected photo-electrons per pixel; infinite light is given by
-            the caller as noise-free photons and a different path.
+            Expected photo-electrons per pixel.
         rng : numpy.random.Generator
             Source of randomness.
 

@@ -126,7 +126,7 @@ class TrainingBatches:
         Canonical width; guides are computed with this Airy PSF.
     n_channels : {1, 5, 9}, default=9
         Network inputs, see `dpskit.nn.guide_channels`.
-    kinds : dict of str to float
+    kinds : tuple of (str, float)
         Structure kinds and their shares.
     haze : float, default=0.5
         Share of pictures with out-of-focus light.

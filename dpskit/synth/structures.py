@@ -503,7 +503,7 @@ def beads(
     extent_nm, rng, density_per_um2
         As in `filaments`.
     diameter_nm : float, default=40
-        Bead diameter; light is spread over the projected sphere.
+        Bead diameter; light comes from the surface of the sphere.
 
     Returns
     -------
@@ -530,7 +530,7 @@ def _bead_at(
     labels: int = 24,
 ) -> Emitters:
     ball = rng.normal(size=(len(centre), labels, 3))
-    ball *= rng.random((len(centre), labels, 1)) ** (1 / 3) * diameter_nm / 2
+    rng.random((len(centre), labels, 1))  # keeps the pictures of each seed
     ball /= np.linalg.norm(ball, axis=2, keepdims=True) / (diameter_nm / 2)
     points = centre[:, None] + ball[..., 1:]
     weight = np.repeat(light / labels, labels)

@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dpskit._utils.files import atomic_path
 from dpskit.exceptions import WeightsError
 
 if TYPE_CHECKING:
@@ -176,8 +177,14 @@ def _load(path: Path, _modified: int, device: str) -> ResUDBPN | ResUNet | Groun
         "ResUNet": ResUNetConfig,
         "GroundNet": GroundNetConfig,
     }
-    net = kinds[card.get("architecture", "ResUDBPN")](**card["config"]).build()
-    net.load_state_dict({name: t.to(torch.float32) for name, t in tensors.items()})
+    try:
+        net = kinds[card.get("architecture", "ResUDBPN")](**card["config"]).build()
+        net.load_state_dict({name: t.to(torch.float32) for name, t in tensors.items()})
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"The weights file {path.name} must hold a network of this version. "
+            f"Got {error}."
+        ) from error
     net.card = card
     net.to(resolve_device(device), memory_format=torch.channels_last)
     return net.eval().requires_grad_(False)
@@ -226,13 +233,8 @@ def save_network(
         "config": asdict(net.config),
         "sha256": _digest(tensors),
     }
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        save_file(tensors, partial, metadata={"card": json.dumps(written)})
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_path(path, overwrite=True) as temporary:
+        save_file(tensors, temporary, metadata={"card": json.dumps(written)})
     return written
 
 

@@ -295,7 +295,7 @@ def test_errors_name_parameter_and_value(arguments, message):
         richardson_lucy(**call)
 
 
-@pytest.mark.parametrize("n_iters", [[], [0, 1], [3, 3], [5, 2]])
+@pytest.mark.parametrize("n_iters", [[], [0, 1], [3, 3], [5, 2], 5])
 def test_path_refuses_counts_that_do_not_rise(n_iters):
     with pytest.raises(InvalidParameterError, match="strictly increasing"):
         richardson_lucy_path(np.ones((4, 4)), np.ones((3, 3)), n_iters)

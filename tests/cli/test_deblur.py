@@ -1,5 +1,7 @@
 """``dpskit deblur``: results, names, and what happens when files fail."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -70,7 +72,6 @@ def test_native_grid_has_its_own_pixel_size(cell, stack):
 @pytest.mark.parametrize(
     ("options", "fwhm_px"),
     [
-        (["--na", 1.4, "--wavelength-nm", 525], 0.51 * 525 / 1.4 / 65),
         (["--fwhm-nm", 130], 2.0),
         (["--fwhm-nm", 130, "--pixel-size-nm", 52], 2.5),
         (
@@ -82,6 +83,14 @@ def test_native_grid_has_its_own_pixel_size(cell, stack):
 def test_width_from_the_microscope(cell, options, fwhm_px, capsys):
     assert deblur(cell, cell.with_name("out.tif"), "--refine", 0, *options) == 0
     assert f"median FWHM {fwhm_px:.2f} px" in capsys.readouterr().out
+
+
+def test_the_objective_says_where_to_look_for_the_width(cell, capsys):
+    options = ["--na", 1.4, "--wavelength-nm", 525]
+    assert deblur(cell, cell.with_name("out.tif"), *options) == 0
+    found = re.search(r"median FWHM ([\d.]+) px \(optics\)", capsys.readouterr().out)
+    nominal = 0.51 * 525 / 1.4 / 65
+    assert nominal < float(found[1]) < 1.3 * nominal
 
 
 def test_given_pixel_size_is_written(cell):

@@ -1,13 +1,11 @@
 """``dpskit pipeline``: equals the estimator, writes its stages, groups raw frames."""
 
-import argparse
-
 import numpy as np
 import pytest
 
 from dpskit import DenoiseDPSPipeline, Optics
+from dpskit.cli._batch import grouped
 from dpskit.cli.main import main
-from dpskit.cli.pipeline import _grouped
 from dpskit.exceptions import InvalidParameterError
 from dpskit.io import Image, imread, imwrite
 from dpskit.synth import er_network, simulate_raw_sim
@@ -95,12 +93,22 @@ def test_stages_of_a_mosaic_have_the_pixel_size_of_their_pixels(tmp_path):
 
 
 def test_raw_frames_of_a_series_get_their_own_axis():
-    args = argparse.Namespace(order="pa", angles=3, phases=3)
-    series = _grouped(Image(np.arange(18.0).reshape(18, 1, 1), "TYX"), args)
+    series = grouped(Image(np.arange(18.0).reshape(18, 1, 1), "TYX"), 3, 3, "pa")
     assert (series.data.shape, series.axes) == ((2, 9, 1, 1), "TQYX")
     np.testing.assert_array_equal(series.data[1].ravel(), np.arange(9, 18))
-    assert _grouped(Image(np.zeros((9, 4, 4)), "TYX"), args).axes == "TYX"
-    plain = _grouped(Image(np.zeros((18, 4, 4)), "QYX"), args)
+    assert grouped(Image(np.zeros((9, 4, 4)), "TYX"), 3, 3, "pa").axes == "TYX"
+    assert grouped(Image(np.zeros((3, 3, 4, 4)), "TCYX"), 3, 3, "pa").axes == "TCYX"
+    plain = grouped(Image(np.zeros((18, 4, 4)), "QYX"), 3, 3, "pa")
     assert plain.axes == "TQYX"
     with pytest.raises(InvalidParameterError, match="multiple of 9"):
-        _grouped(Image(np.zeros((10, 4, 4)), "TYX"), args)
+        grouped(Image(np.zeros((10, 4, 4)), "TYX"), 3, 3, "pa")
+
+
+def test_a_stage_in_the_way_stops_the_work_before_it_begins(noisy, capsys):
+    out = noisy.with_name("o.ome.tif")
+    blocked = noisy.with_name("o_denoiser.tif")
+    blocked.write_bytes(b"kept")
+    assert pipeline(noisy, out, "--no-deblur", "--stages") == 1
+    assert f"'{blocked}' exists" in capsys.readouterr().err
+    assert not out.exists()
+    assert blocked.read_bytes() == b"kept"

@@ -36,6 +36,17 @@ def test_equals_the_estimator_at_half_the_pixel_size(recorded, capsys):
     assert "periods 213, 213, 213 nm" in capsys.readouterr().out
 
 
+def test_a_flat_series_is_taken_in_times(recorded):
+    one = imread(recorded).data
+    series, out = recorded.with_name("series.tif"), recorded.with_name("out.tif")
+    imwrite(series, np.concatenate([one, one]), axes="TYX", pixel_size_nm=65)
+    assert sim(series, out, *NAMES, "--quiet") == 0
+    image = imread(out)
+    expected = SIMReconstruction(OPTICS).fit_transform(np.stack([one, one]))
+    assert (image.axes, image.pixel_size_nm) == ("TYX", pytest.approx(32.5))
+    np.testing.assert_allclose(image.data, expected, atol=1e-3 * expected.max())
+
+
 def test_hot_pixels_are_kept_on_demand(recorded):
     stack = imread(recorded).data
     stack[4, 40, 50] = 2000

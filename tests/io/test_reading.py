@@ -197,3 +197,20 @@ def test_missing_folder_and_foreign_files(tmp_path):
         (tmp_path / name).write_text("not an image")
         with pytest.raises(FileFormatError, match="imread cannot read"):
             imread(tmp_path / name)
+
+
+def test_broken_ome_text_costs_the_calibration_not_the_image(tmp_path, stack):
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, stack, ome=True, metadata={"axes": "TYX"})
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"<Pixels ID", b"<Pixels<ID"))
+    image = imread(path)
+    np.testing.assert_array_equal(image.data.reshape(stack.shape), stack)
+    assert image.pixel_size_nm is None
+
+
+def test_a_file_without_an_image_is_one_sentence(tmp_path):
+    path = tmp_path / "line.tif"
+    tifffile.imwrite(path, np.arange(9.0))
+    with pytest.raises(FileFormatError, match="axes"):
+        imread(path)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from dpskit._utils import files
 from dpskit.exceptions import FileFormatError, InvalidParameterError
 from dpskit.io import Image, atomic_path, imread, imwrite, writing
 
@@ -141,7 +142,7 @@ def test_full_disk_is_one_sentence(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(writing.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(FileFormatError, match=r"No space left .* nothing was left"):
         imwrite(tmp_path / "a.tif", DATA)
     assert not list(tmp_path.iterdir())

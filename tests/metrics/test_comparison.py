@@ -1,5 +1,8 @@
 """One table: values are the metrics' own, and the cache spares the work."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -107,6 +110,22 @@ def test_the_cache_tells_estimators_apart_by_their_arrays(pair, tmp_path):
         compare({"rl": RichardsonLucy(psf=p, n_iter=1)}, [pair], cache=tmp_path)
         for p in (psf, other)
     ]
+    assert rows[0][0]["value"] != rows[1][0]["value"]
+
+
+def test_the_cache_knows_weights_that_were_trained_again(pair, tmp_path):
+    class Named(RichardsonLucy):
+        def _transform_frame(self, frame):
+            return frame + float(Path(self.weights).read_text()), {}
+
+    file, rows = tmp_path / "w.txt", []
+    for number, time in (("1", 1), ("2", 2)):
+        file.write_text(number)
+        os.utime(file, ns=(time, time))
+        method = Named(fwhm_px=3.0)
+        method.weights = str(file)
+        options = {"match": "none", "cache": tmp_path / "kept"}
+        rows.append(compare({"mine": method}, [pair], ["psnr"], **options))
     assert rows[0][0]["value"] != rows[1][0]["value"]
 
 

@@ -8,6 +8,7 @@ import torch
 
 from dpskit.exceptions import InvalidParameterError, TrainingError
 from dpskit.nn import NetworkConfig, TrainingOptions, train
+from dpskit.nn.training import validate
 from dpskit.synth import TrainingBatches
 
 SMALL = NetworkConfig(
@@ -43,6 +44,24 @@ def test_resumed_run_equals_uninterrupted_run(tmp_path):
     resumed, _ = train(SMALL, BATCHES, options(6), checkpoint=path)
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[name], value)
+
+
+def test_a_network_can_be_validated_before_another_is_trained():
+    net, _ = train(SMALL, BATCHES, options(1))
+    before = validate(net, BATCHES, options(1), 2)
+    again, _ = train(SMALL, BATCHES, options(1))
+    assert validate(again, BATCHES, options(1), 2) == before
+
+
+def test_no_batch_is_made_that_is_not_shown():
+    asked = []
+
+    def batches(step):
+        asked.append(step)
+        return BATCHES(step)
+
+    train(SMALL, batches, options(3))
+    assert asked == [0, 1, 2]
 
 
 def test_same_seed_gives_same_weights():

@@ -1,5 +1,7 @@
 """Background against scikit-image, a stored reference and closed forms."""
 
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +110,11 @@ def test_estimators_report_what_they_took(estimator, picture):
 def test_stacks_are_refused(function):
     with pytest.raises(InvalidParameterError, match=r"shape \(height, width\)"):
         function(np.ones((2, 8, 8)))
+
+
+def test_threads_leave_the_warnings_of_the_process_alone(picture):
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            list(pool.map(wavelet_background, [picture] * 8))
+    assert list(warnings.filters) == before

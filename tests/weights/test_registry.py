@@ -1,8 +1,11 @@
 """Weights: what was saved comes back, and damage is noticed."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from dpskit.exceptions import WeightsError
 from dpskit.nn import NetworkConfig, ResUDBPN
@@ -65,6 +68,17 @@ def test_headers_without_a_card_are_one_sentence(tmp_path, header):
     path.write_bytes(len(header).to_bytes(8, "little") + header.encode())
     with pytest.raises(WeightsError, match="must hold a dpskit model card"):
         read_card(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"architecture": "Other"}, {"config": {"width": 3}}, {"config": {}}],
+)
+def test_a_network_of_another_version_is_one_sentence(saved, change):
+    _, path, card = saved
+    save_file(load_file(path), path, metadata={"card": json.dumps(card | change)})
+    with pytest.raises(WeightsError, match=r"net\.safetensors must hold a network of"):
+        load_network(path)
 
 
 def test_unknown_weights_name_the_known():
