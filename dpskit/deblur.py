@@ -278,7 +278,7 @@ default="auto"
         estimated. In pictures full of light, whose fine detail is everywhere, twice
         what two such images lose of it is given back first. 1.645 times the standard
         error held the truth in 92 to 97 % of the pixels of simulated images at each
-        photon level, after SIM in 83 to 92 %; it can't tell structure that the network
+        photon level, after SIM in 81 to 90 %; it can't tell structure that the network
         took for background.
 
         Examples
