@@ -18,7 +18,7 @@ from scipy import signal
 from scipy.ndimage import gaussian_filter
 from skimage import restoration
 
-from dpskit.preprocessing import estimate_background, fourier_resample, rolling_ball
+from dpskit.preprocessing import fourier_resample, rolling_ball
 
 
 def shortest(call: Callable[[], object], repeats: int) -> float:
@@ -94,8 +94,3 @@ def test_fourier_resample(benchmark, size, factor):
     np.testing.assert_allclose(other, truth(corners), atol=bound)
     benchmark.pedantic(fourier_resample, (image, factor), rounds=5, warmup_rounds=1)
     record(benchmark, shortest(peer, 5))
-
-
-def test_background_of_one_megapixel(benchmark, picture):
-    """The automatic choice; no peer."""
-    benchmark.pedantic(estimate_background, (picture, 3.5), rounds=5, warmup_rounds=1)

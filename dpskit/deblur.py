@@ -28,9 +28,9 @@ from dpskit.preprocessing import (
     saturated_fraction,
 )
 from dpskit.preprocessing.field import inside_edges
-from dpskit.preprocessing.haze import dark_level, offset_level
 from dpskit.preprocessing.hot_pixels import surely_narrower
 from dpskit.preprocessing.noise import Noise, estimate_noise
+from dpskit.preprocessing.pedestal import dark_level, offset_level
 from dpskit.preprocessing.psf_choice import (
     CANONICAL_FWHM_PX,
     Width,

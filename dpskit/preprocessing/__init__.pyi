@@ -4,11 +4,11 @@ from .background import (
     rolling_ball,
     wavelet_background,
 )
-from .haze import estimate_background
 from .hot_pixels import fill_hot_pixels, hot_pixels
 from .marks import drawn_marks, fill_marks
 from .noise import Noise, estimate_noise
 from .normalise import Scaling, peak_scale, percentile_scale
+from .pedestal import estimate_background
 from .psf_choice import choose_psf
 from .resample import fourier_resample, resample_back
 from .saturation import saturated_fraction
