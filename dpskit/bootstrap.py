@@ -14,7 +14,7 @@ import numpy as np
 from scipy import fft
 from scipy.ndimage import gaussian_filter
 
-from dpskit._utils.transfer import AIRY_CUTOFF, airy_otf, cosine_radius
+from dpskit._utils.transfer import AIRY_CUTOFF, FWHM_PER_SIGMA, airy_otf, cosine_radius
 from dpskit.preprocessing.noise import estimate_noise
 from dpskit.preprocessing.psf_choice import Width
 
@@ -88,7 +88,7 @@ def standard_error(
     >>> bool(8 < error.mean() < 12)
     True
     """
-    sigma = width.fwhm_px / np.sqrt(8 * np.log(2))
+    sigma = width.fwhm_px / FWHM_PER_SIGMA
     otf = airy_otf(cosine_radius(image.shape), width.fwhm_px)
     trusted = width.fwhm_std_px if np.isfinite(width.fwhm_std_px) else 0.0
 
@@ -136,7 +136,7 @@ def _coloured_noise(image: np.ndarray, left: np.ndarray, fwhm_px: float) -> _Noi
     level = (total / np.maximum(count, 1))[1:-1]
     middle = (_RINGS[1:] + _RINGS[:-1]) / 2
     colour = np.sqrt(np.interp(frequency, middle, level, right=0.0))
-    smooth = gaussian_filter(image, 2 * fwhm_px / np.sqrt(8 * np.log(2)))
+    smooth = gaussian_filter(image, 2 * fwhm_px / FWHM_PER_SIGMA)
     light = np.maximum(smooth - np.quantile(image, 0.01), 0)
     light += max(_DARK * light.max(), 1e-30)
     deviation = np.sqrt(light / light.mean())

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from dpskit._utils.acceleration import extrapolate
 from dpskit._utils.fft import crop, fft_shape, hann, pad_mirror
-from dpskit._utils.transfer import AIRY_CUTOFF, cosine_radius
+from dpskit._utils.transfer import AIRY_CUTOFF, FWHM_PER_SIGMA, cosine_radius
 from dpskit.preprocessing.noise import Noise, beyond_cutoff
 from dpskit.preprocessing.psf_choice import CANONICAL_FWHM_PX
 from dpskit.psf.transfer import sampled_airy_otf
@@ -244,7 +244,7 @@ def filling(image: np.ndarray, fwhm_px: float) -> float:
     >>> filling(np.ones((8, 8)), 3.5)
     1.0
     """
-    smooth = gaussian_filter(image, fwhm_px / np.sqrt(8 * np.log(2)))
+    smooth = gaussian_filter(image, fwhm_px / FWHM_PER_SIGMA)
     low, high = (float(q) for q in np.quantile(smooth, [0.005, 0.995]))
     return (float(smooth.mean()) - low) / (high - low) if high > low else 1.0
 

@@ -17,7 +17,7 @@ from dpskit import (
 )
 from dpskit.exceptions import InvalidParameterError
 from dpskit.metrics import psnr
-from dpskit.synth import er_network, filaments, simulate_raw_sim
+from dpskit.synth import er_network, filaments, simulate, simulate_raw_sim
 from dpskit.synth.sim_pairs import ideal_sim_image
 
 OPTICS = Optics(na=1.4, wavelength_nm=525, pixel_size_nm=65)
@@ -88,10 +88,14 @@ def test_fit_leaves_a_scikit_learn_pipeline(image):
     )
 
 
-def test_background_none_keeps_all_light(image):
-    build = DenoiseDPSPipeline(OPTICS, background=None)._build(None)
-    assert build["deblur"].background == "none"
-    assert DenoiseDPSPipeline(OPTICS)._build(None)["deblur"].background == "auto"
+def test_background_none_keeps_all_light():
+    rng = np.random.default_rng(4)
+    image = simulate(filaments((6240, 6240), rng), OPTICS, 300, rng).image
+    bright = image + 2 * image.max()
+    kept = DenoiseDPSPipeline(OPTICS, denoiser=None, background=None).transform(bright)
+    assert kept.mean() == pytest.approx(bright.mean(), rel=0.01)
+    taken = DenoiseDPSPipeline(OPTICS, denoiser=None).transform(bright)
+    assert taken.mean() < 0.3 * bright.mean()
 
 
 @pytest.mark.filterwarnings("ignore:DPSDeblur took")

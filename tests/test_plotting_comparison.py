@@ -117,6 +117,8 @@ def test_any_size_is_drawn(shape, tmp_path):
     picture = np.arange(np.prod(shape), dtype=float).reshape(shape)
     figure = comparison_figure([], {"a": picture}, truth=picture, error_maps=True)
     figure.savefig(tmp_path / "a.png")
+    shown = [image.get_array().shape for a in figure.axes for image in a.get_images()]
+    assert shown.count(shape) >= 3  # truth, "a" and its error
 
 
 @pytest.mark.parametrize(

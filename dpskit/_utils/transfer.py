@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["AIRY_CUTOFF", "airy_otf", "cosine_radius", "gaussian_otf"]
+__all__ = [
+    "AIRY_CUTOFF",
+    "FWHM_PER_SIGMA",
+    "airy_otf",
+    "cosine_radius",
+    "gaussian_otf",
+]
 
 # Airy intensity (2 J1(v) / v)^2 is 1/2 at v = 1.616340, with v = pi f_c r:
 # the cutoff f_c of an Airy pattern times its FWHM.
 AIRY_CUTOFF = 2 * 1.6163399561827614 / np.pi
+FWHM_PER_SIGMA = math.sqrt(8 * math.log(2))
 
 
 def cosine_radius(shape: tuple[int, int]) -> np.ndarray:
@@ -66,5 +75,5 @@ def gaussian_otf(k: ArrayLike, fwhm_px: float) -> np.ndarray:
     >>> float(gaussian_otf(0.0, 3.5))
     1.0
     """
-    sigma = fwhm_px / np.sqrt(8 * np.log(2))
+    sigma = fwhm_px / FWHM_PER_SIGMA
     return np.exp(-2 * (np.pi * sigma * np.asarray(k, dtype=float)) ** 2)

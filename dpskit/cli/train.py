@@ -37,7 +37,6 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--preset",
         choices=("compact", "base", "paper"),
-        default="compact",
         help="size of the deblurring network (default: compact)",
     )
     parser.add_argument(
@@ -159,6 +158,11 @@ def run(args: argparse.Namespace) -> int:
 def _complete(args: argparse.Namespace) -> Recipe:
     """Fill in the recipe's defaults and return it."""
     recipe = RECIPES[args.network]
+    if args.network != "deblur" and (args.kinds or args.sim or args.preset):
+        raise UsageError(
+            f"--preset, --kinds and --sim are for deblur; got {args.network}."
+        )
+    args.preset = args.preset or "compact"
     for name in ("steps", "batch_size", "learning_rate"):
         if getattr(args, name) is None:
             setattr(args, name, getattr(recipe, name))

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter
 
 from dpskit._utils.params import Interval, Options, validate_params
+from dpskit._utils.transfer import FWHM_PER_SIGMA
 from dpskit._utils.validation import check_frame
 from dpskit.preprocessing.background import rolling_ball, scaled_wavelet_background
 from dpskit.preprocessing.noise import Noise, estimate_noise
@@ -141,10 +142,10 @@ def _darkest(smooth: np.ndarray, fwhm_px: float, noise: Noise) -> tuple[float, f
 
 
 def _smooth(image: np.ndarray, fwhm_px: float) -> np.ndarray:
-    return gaussian_filter(image, fwhm_px / math.sqrt(8 * math.log(2)), mode="reflect")
+    return gaussian_filter(image, fwhm_px / FWHM_PER_SIGMA, mode="reflect")
 
 
 def _noise_left(fwhm_px: float) -> float:
     """Return the standard deviation that `_smooth` leaves of white noise."""
-    sigma = fwhm_px / math.sqrt(8 * math.log(2))
+    sigma = fwhm_px / FWHM_PER_SIGMA
     return 1 / max(1.0, 2 * math.sqrt(math.pi) * sigma)

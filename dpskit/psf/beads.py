@@ -12,6 +12,7 @@ from scipy.ndimage import fourier_shift, gaussian_filter, maximum_filter
 from scipy.optimize import curve_fit
 
 from dpskit._utils.params import Interval, validate_params
+from dpskit._utils.transfer import FWHM_PER_SIGMA
 from dpskit._utils.validation import check_image
 from dpskit.exceptions import InvalidParameterError
 from dpskit.psf.arrays import rotational_average
@@ -19,12 +20,11 @@ from dpskit.psf.models import check_size
 
 __all__ = ["BeadPSF", "psf_from_beads"]
 
-_FWHM_PER_SIGMA = math.sqrt(8 * math.log(2))
 # Gaussians are fitted to what is brighter than this fraction of a bead's peak:
 # there an Airy pattern is a Gaussian of the same FWHM within 1.5 %.
 _CORE = 0.45
 # A ball of diameter d has the variance d^2 / 20 along each axis.
-_BALL_FWHM = _FWHM_PER_SIGMA / math.sqrt(20)
+_BALL_FWHM = FWHM_PER_SIGMA / math.sqrt(20)
 _NOISES = 6.0  # above the background
 _DIMMEST = 0.1  # of the brightest bead
 
@@ -225,8 +225,8 @@ def _fit(stack: np.ndarray, at: tuple[int, int, int], size: int) -> _Bead | None
     return _Bead(
         np.fft.ifft2(shifted).real,
         (plane, row + dy, column + dx),
-        np.abs(sigma) * _FWHM_PER_SIGMA,
-        errors * _FWHM_PER_SIGMA,
+        np.abs(sigma) * FWHM_PER_SIGMA,
+        errors * FWHM_PER_SIGMA,
     )
 
 

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from dpskit._utils.params import Interval, validate_params
+from dpskit._utils.transfer import FWHM_PER_SIGMA
 
 __all__ = ["Camera"]
 
@@ -85,7 +86,7 @@ class Camera:
         if self.correlation_px:
             from scipy.ndimage import gaussian_filter
 
-            sigma = self.correlation_px / np.sqrt(8 * np.log(2))
+            sigma = self.correlation_px / FWHM_PER_SIGMA
             axes = (photons.ndim - 2, photons.ndim - 1)
             noise = gaussian_filter(noise, sigma, axes=axes)
         image = self.gain * (photons + noise) + self.offset

@@ -14,6 +14,7 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from dpskit._utils.fft import frequency_radius
+from dpskit._utils.transfer import FWHM_PER_SIGMA
 from dpskit.synth.structures import dead_leaves, power_law_noise
 
 __all__ = ["EXTENDED_KINDS", "draw_extended"]
@@ -134,7 +135,7 @@ def _with_haze(light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _imaged(
     light: np.ndarray, rng: np.random.Generator, fwhm_px: tuple[float, float]
 ) -> np.ndarray:
-    sigma = _log_uniform(rng, *fwhm_px) / np.sqrt(8 * np.log(2))
+    sigma = _log_uniform(rng, *fwhm_px) / FWHM_PER_SIGMA
     return gaussian_filter(light, sigma, mode="mirror")
 
 

@@ -113,5 +113,12 @@ def test_wrong_options_cost_no_checkpoint(tmp_path):
     assert checkpoint.read_text() == "mine"
 
 
+@pytest.mark.parametrize("option", [("--kinds", "beads"), ("--sim", "0.1")])
+def test_options_of_one_network_are_refused_for_others(tmp_path, option, capsys):
+    out = ["--out", str(tmp_path / "a.safetensors")]
+    assert main(["train", "denoiser", *out, *SHORT, *option]) == 2
+    assert "are for deblur; got denoiser" in capsys.readouterr().err
+
+
 def test_unknown_kind_is_named(tmp_path):
     assert train(tmp_path / "a.safetensors", "--steps", "1", "--kinds", "cheese") == 2

@@ -37,7 +37,6 @@ def test_axes_that_imagej_orders_otherwise(tmp_path, axes):
 
 @pytest.mark.parametrize(("ndim", "axes"), [(2, "YX"), (3, "TYX"), (4, "TZYX")])
 def test_default_axes(tmp_path, ndim, axes):
-    data = DATA.reshape((-1, *DATA.shape[-ndim + 1 :]))[: DATA.shape[0]]
     data = DATA[(0,) * (4 - ndim)]
     imwrite(tmp_path / "a.tif", data)
     assert imread(tmp_path / "a.tif").axes == axes
