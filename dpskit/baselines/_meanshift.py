@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from threading import Lock
 
 import numpy as np
 from numba import prange
@@ -15,6 +16,8 @@ __all__ = ["mean_shift"]
 # instructions. The factor exp(1/2) cancels in the mean.
 _SERIES = tuple(1 / math.factorial(n) for n in range(13, -1, -1))
 _TINY = np.finfo(np.float64).tiny
+# Where numba has neither TBB nor OpenMP, two threads in a parallel loop end the process.
+_ONE_AT_A_TIME = Lock()
 
 
 def mean_shift(image: np.ndarray, reach_px: int) -> np.ndarray:
@@ -41,7 +44,9 @@ def mean_shift(image: np.ndarray, reach_px: int) -> np.ndarray:
     near = np.exp(-distance[disk] / reach_px**2)
     padded = np.pad(image.astype(np.float64), reach_px, mode="symmetric")
     out = np.zeros(image.shape)
-    _shift_2d(padded, rows[disk] + reach_px, cols[disk] + reach_px, near, reach_px, out)
+    places = rows[disk] + reach_px, cols[disk] + reach_px
+    with _ONE_AT_A_TIME:
+        _shift_2d(padded, *places, near, reach_px, out)
     return out
 
 

@@ -1,5 +1,8 @@
 """MSSR against stored results of the Matlab program, and closed forms."""
 
+import os
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -180,3 +183,26 @@ def test_rounding_of_a_flat_image_is_not_sharpened(level):
     image = np.full((5, 7), level, np.float32)
     for factor in (1, 2, 3):
         assert not mssr(image, 2.0, factor).any()
+
+
+THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+from dpskit.baselines import mssr
+images = np.random.default_rng(0).random((8, 128, 128))
+alone = [mssr(image, 3.0) for image in images]
+with ThreadPoolExecutor(4) as pool:
+    together = list(pool.map(lambda image: mssr(image, 3.0), images))
+print(np.array_equal(alone, together))
+"""
+
+
+def test_threads_do_not_end_the_process_without_openmp():
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS],
+        env=os.environ | {"NUMBA_THREADING_LAYER": "workqueue"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
