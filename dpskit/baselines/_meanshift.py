@@ -16,7 +16,7 @@ __all__ = ["mean_shift"]
 # instructions. The factor exp(1/2) cancels in the mean.
 _SERIES = tuple(1 / math.factorial(n) for n in range(13, -1, -1))
 _TINY = np.finfo(np.float64).tiny
-# Where numba has neither TBB nor OpenMP, two threads in a parallel loop end the process.
+# Two threads in a parallel loop of numba end a process without TBB and OpenMP.
 _ONE_AT_A_TIME = Lock()
 
 
