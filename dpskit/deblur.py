@@ -264,7 +264,7 @@ default="auto"
             resolution by default.
         n_samples : int, default=5
             Simulated images, 2 or more; each costs one `transform`. Pictures full of
-            light take two more.
+            light and those reconstructed from SIM take two more.
 
         Returns
         -------
@@ -275,8 +275,8 @@ default="auto"
         -----
         A parametric bootstrap: the result is imaged again with the noise of
         the image and deblurred again, with other PSF widths where the width is
-        estimated. In pictures full of light, whose fine detail is everywhere, twice
-        what two such images lose of it is given back first. 1.645 times the standard
+        estimated. In pictures full of light, whose fine detail is everywhere, and after
+        SIM, twice what two such images lose of it is given back first. 1.645 times the standard
         error held the truth in 92 to 97 % of the pixels of simulated images at each
         photon level, after SIM in 81 to 90 %; it can't tell structure that the network
         took for background.
@@ -329,7 +329,7 @@ default="auto"
             width,
             again,
             rng=np.random.default_rng(self.random_state),
-            restored=_RESTORED if info["dense"] else 0.0,
+            restored=_RESTORED if info["dense"] or info["reconstructed"] else 0.0,
             reconstructed=info["reconstructed"],
             **params,
         )
