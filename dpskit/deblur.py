@@ -40,7 +40,8 @@ from dpskit.preprocessing.psf_choice import (
 )
 from dpskit.preprocessing.resample import resample_sharp
 from dpskit.psf import Optics
-from dpskit.refinement import Refined, hidden_noise, psf_mismatch, refine
+from dpskit.reconstructed import hidden_share, noise_threshold
+from dpskit.refinement import Refined, psf_mismatch, refine
 from dpskit.synth.pairs import ImageBatches
 
 __all__ = ["DPSDeblur"]
@@ -276,10 +277,10 @@ default="auto"
         A parametric bootstrap: the result is imaged again with the noise of
         the image and deblurred again, with other PSF widths where the width is
         estimated. In pictures full of light, whose fine detail is everywhere, and after
-        SIM, twice what two such images lose of it is given back first. 1.645 times the standard
-        error held the truth in 92 to 97 % of the pixels of simulated images at each
-        photon level, after SIM in 81 to 90 %; it can't tell structure that the network
-        took for background.
+        SIM, twice what two such images lose of it is given back first. 1.645 times the
+        standard error held the truth in 92 to 97 % of the pixels of simulated images at
+        each photon level, after SIM in 81 to 90 %; it can't tell structure that the
+        network took for background.
 
         Examples
         --------
@@ -504,19 +505,19 @@ default="auto"
         one. Noise of reconstructions is taken for light, so that their width stays.
         """
         judge = DPSDeblur(tile_size=self.tile_size, device=self.device)
-        dense, hidden = [], []
+        dense, known = [], []
 
         def explain(image: np.ndarray, fwhm_px: float) -> tuple[np.ndarray, ...]:
             given = judge._prepared(image, fwhm_px)
             found = judge._deblurred(given)
             dense.append(found.dense)
-            hidden.append(judge._hides_noise(given, found))
+            known.append(judge._reconstruction(given, found).reconstructed)
             return given.image - found.haze, found.sharp
 
         scale = float(np.abs(frame).max()) or 1.0
         unit = (frame / scale).astype(np.float32)
         better = agreeing_width(unit, _narrower(width, _BIAS), explain)
-        if hidden[len(hidden) // 2]:  # at the width as estimated
+        if known[len(known) // 2]:  # at the width as estimated
             return width
         mostly = 2 * sum(dense) > len(dense)
         return _narrower(width, _DENSE_BIAS) if mostly else better
@@ -563,26 +564,22 @@ default="auto"
         return sharp + _unexplained(light, sharp, CANONICAL_FWHM_PX, 1.5)
 
     def _reconstruction(self, given: _Prepared, found: _Deblurred) -> _Deblurred:
-        """Return what a network for reconstructions makes of one, else `found`.
-
-        Their noise ends where their light does, so that it can't be read beyond.
-        """
+        """Return what a network for reconstructions makes of one, else `found`."""
         from dpskit.nn import guide_channels
         from dpskit.weights import load_network
 
-        told = self.optics is not None and self.optics.modality == "sim"
-        if not told and not self._hides_noise(given, found):
-            return found
         light, sharp = given.image - found.haze, found.sharp
-        if self.weights == "compact":
-            net = load_network("compact-sim", self._device(), network="deblur")
-            sharp = self._sharp(light, guide_channels(light, CANONICAL_FWHM_PX), net)
+        nyquist = 0.5 * min(given.fwhm_px / CANONICAL_FWHM_PX, 1.0)
+        told = self.optics is not None and self.optics.modality == "sim"
+        share = np.inf if told else hidden_share(light, sharp, nyquist)
+        if share == 0:
+            return found
+        net = load_network("compact-sim", self._device(), network="deblur")
+        known = self._sharp(light, guide_channels(light, CANONICAL_FWHM_PX), net)
+        if share < noise_threshold(light, known):
+            return found
+        sharp = known if self.weights == "compact" else sharp
         return replace(found, sharp=sharp, reconstructed=True)
-
-    def _hides_noise(self, given: _Prepared, found: _Deblurred) -> bool:
-        scale = CANONICAL_FWHM_PX / given.fwhm_px
-        light, nyquist = given.image - found.haze, 0.5 / max(scale, 1.0)
-        return hidden_noise(light, found.sharp, CANONICAL_FWHM_PX, nyquist)
 
     def _haze(self, given: _Prepared, channels: np.ndarray) -> tuple[np.ndarray, bool]:
         """Return the smooth light out of focus, and whether all light is signal."""

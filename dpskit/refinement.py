@@ -14,16 +14,15 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter
 
 from dpskit._utils.acceleration import extrapolate
-from dpskit._utils.fft import crop, fft_shape, hann, pad_mirror
+from dpskit._utils.fft import crop, fft_shape, pad_mirror
 from dpskit._utils.transfer import AIRY_CUTOFF, FWHM_PER_SIGMA, cosine_radius
-from dpskit.preprocessing.noise import Noise, beyond_cutoff
+from dpskit.preprocessing.noise import Noise
 from dpskit.preprocessing.psf_choice import CANONICAL_FWHM_PX
 from dpskit.psf.transfer import sampled_airy_otf
 
 __all__ = [
     "Refined",
     "filling",
-    "hidden_noise",
     "planned_steps",
     "psf_mismatch",
     "refine",
@@ -34,8 +33,6 @@ _LEAST, _LEAST_LIGHT, _SPARSE = 1, 40, 0.35
 _CHECKED = 5
 _UNEXPLAINED, _LONGER = 1.5, 2
 _HIDDEN, _FOUND = 0.18, 13.0
-_FINE, _FINEST = (0.7, 0.9), (0.9, 1.0)
-_HIDDEN_NOISE = 1000.0, 0.05, (0.02, 0.35)
 _LAST, _STEEP = (0.8, 0.95), 0.15
 _MEDIAN_OF_SQUARES = 0.4549
 _NOISELESS = 3e-6
@@ -166,62 +163,6 @@ def psf_mismatch(
     optics = _Optics(light.shape, fwhm_px, light.dtype)
     seen, told = (fft.dctn(x, norm="ortho", workers=-1) for x in (light, sharp))
     return optics.mismatch(seen, told * optics.otf, dense)
-
-
-def hidden_noise(
-    light: np.ndarray, sharp: np.ndarray, fwhm_px: float, nyquist: float = 0.5
-) -> bool:
-    """Tell whether noise ends where light does, as after SIM, denoising or smoothing.
-
-    Parameters
-    ----------
-    light : ndarray of shape (height, width)
-        Measured image without background.
-    sharp : ndarray of shape (height, width)
-        Deblurred estimate.
-    fwhm_px : float
-        Width of the Airy PSF.
-    nyquist : float, default=0.5
-        Highest frequency per axis that the camera saw, as for
-        `dpskit.preprocessing.estimate_noise`.
-
-    Returns
-    -------
-    bool
-        Whether what `sharp`, blurred again, leaves of the light at 0.7 to 0.9 of the
-        cutoff has 1000 times the power of what it leaves beyond, and either 5 % of
-        the light's power there, or 2 % there and 35 % at 0.9 to 1 of the cutoff;
-        borders, at which light is cut off, do not count. False where the pixels are
-        too large to look beyond the cutoff.
-
-    Examples
-    --------
-    >>> light = np.random.default_rng(0).poisson(9.0, (64, 64)).astype(float)
-    >>> hidden_noise(light, light, 3.5)
-    False
-    """
-    optics = _Optics(light.shape, fwhm_px, light.dtype)
-    beyond = beyond_cutoff(cosine_radius(light.shape), fwhm_px, nyquist)
-    fine = optics.band(*_FINE)
-    if not (beyond.any() and fine.any()):
-        return False
-    window = np.outer(*map(hann, light.shape)).astype(light.dtype)
-
-    def power(image: np.ndarray) -> np.ndarray:
-        spectrum = fft.dctn(image * window, norm="ortho", workers=-1)
-        return np.square(spectrum, dtype=np.float64)
-
-    missed = power(light - optics.blur(sharp))
-    over, much, little = _HIDDEN_NOISE
-    if not missed[fine].mean() > over * missed[beyond].mean():
-        return False
-    seen, finest = power(light), optics.band(*_FINEST)
-
-    def share(band: np.ndarray) -> float:
-        return float(missed[band].sum() / max(seen[band].sum(), 1e-300))
-
-    both = share(fine) > little[0] and share(finest) > little[1]
-    return both or share(fine) > much
 
 
 def filling(image: np.ndarray, fwhm_px: float) -> float:

@@ -11,7 +11,6 @@ from dpskit.preprocessing import Noise, estimate_noise
 from dpskit.psf import airy
 from dpskit.refinement import (
     filling,
-    hidden_noise,
     planned_steps,
     psf_mismatch,
     refine,
@@ -136,25 +135,6 @@ def test_noise_that_is_the_same_everywhere_is_not_taken_for_photons(truth, rng):
     assumed = refine(start, image, 3.5, Noise(1e-9, 0.0, even.level), steps=steps).image
     error = [np.mean(blur(x - truth) ** 2) for x in (done, assumed)]
     assert error[0] < 0.7 * error[1]
-
-
-@pytest.mark.parametrize("ends", [True, False])
-def test_noise_that_ends_with_the_light_is_seen(truth, rng, ends):
-    """SIM, denoising and smoothing leave such noise; none is beyond the cutoff."""
-    mean = blur(truth) / blur(truth).max()
-    noise = fft.dctn(rng.normal(0, 0.03, mean.shape), norm="ortho")
-    if ends:
-        noise *= cosine_radius(mean.shape) < AIRY_CUTOFF / 3.5
-    image = mean + fft.idctn(noise, norm="ortho")
-    assert hidden_noise(image, truth / blur(truth).max(), 3.5) == ends
-
-
-def test_what_is_left_of_a_clean_image_is_no_noise(truth):
-    """Of an image without any noise, also where the pixels are too large to tell."""
-    clean = blur(truth)
-    start = richardson_lucy(clean, airy(3.5), 30)
-    assert not hidden_noise(clean, start, 3.5)
-    assert not hidden_noise(clean[::3, ::3], start[::3, ::3], 3.5 / 3)
 
 
 @pytest.mark.parametrize("told", [2.8, 3.15, 3.85, 4.2])
