@@ -50,7 +50,7 @@ _HAZE, _HAZE_PHOTONS = 0.04, 1.0
 _PEDESTAL, _OFFSET = 0.25, 0.02
 _PROBABLE = 0.7
 _BIAS, _DENSE_BIAS = 0.2, 0.5
-_RESTORED = 2.0
+_RESTORED, _SIM_WIDTH = 2.0, 0.05
 _FINEST_FWHM_PX = 2 * CANONICAL_FWHM_PX
 _EDGE_PX = 16
 _LITTLE, _SATURATED = 3.0, 0.001
@@ -276,7 +276,8 @@ default="auto"
         -----
         A parametric bootstrap: the result is imaged again with the noise of
         the image and deblurred again, with other PSF widths where the width is
-        estimated. In pictures full of light, whose fine detail is everywhere, and after
+        estimated, and after SIM (5 %), whose width the reconstruction's filter changes.
+        In pictures full of light, whose fine detail is everywhere, and after
         SIM, twice what two such images lose of it is given back first. 1.645 times the
         standard error held the truth in 92 to 97 % of the pixels of simulated images at
         each photon level, after SIM in 81 to 90 %; it can't tell structure that the
@@ -311,6 +312,8 @@ default="auto"
         )
         estimate, info = first.transform(frame, return_info=True)
         width = Width(info["fwhm_px"], info["fwhm_std_px"], info["fwhm_source"])
+        if info["reconstructed"] and width.fwhm_std_px == 0:
+            width = replace(width, fwhm_std_px=_SIM_WIDTH * width.fwhm_px)
         if self.fill_hot_pixels:
             frame = fill_marks(frame)
             frame = fill_hot_pixels(frame, surely_narrower(width.fwhm_px))
