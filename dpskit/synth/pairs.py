@@ -245,15 +245,18 @@ class TrainingBatches:
         self, k: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, ...]:
         """Return a picture with rings below 0, lifted where they are deep."""
-        truth = self._truth(len(k), rng)
+        size, dense = len(k), rng.random() < self.dense
+        truth = self._dense_truth(size, rng) if dense else self._truth(size, rng)
         imaging = draw_sim_imaging(len(k), self.fwhm_px, rng)
         spectrum = fft.rfft2(truth)
         clean = fft.irfft2(spectrum * imaging.otf, truth.shape)
         peak = max(clean.max(), 1e-12)
         truth, clean, spectrum = truth / peak, clean / peak, spectrum / peak
         background = self._background(spectrum, k, imaging.widefield, rng)
-        background = background * (rng.random() < 0.3)
+        background = background * (not dense and rng.random() < 0.3)
         image = imaging.expose(truth, background, rng)
+        if dense:
+            image, truth, clean = _above_ground(image, truth, clean)
         smooth = fft.rfft2(image) * gaussian_otf(k, self.fwhm_px)
         lowest = np.quantile(fft.irfft2(smooth, truth.shape), 0.001)
         found = _misjudged(background, k, rng, 0.15) + lowest * (lowest < -0.02)
