@@ -8,7 +8,8 @@ after a straight-line fit of the grey values, for many of these change the unit.
 "RL 20" takes 20 plain Richardson-Lucy steps, "RL, oracle" the best of 5, 20, 60 and 200
 by looking at the truth; both are told the width and have the darkest level taken off.
 DPS is told the width or nothing. Means of five structures of one seed each. Where the
-image was smoothed, the width told is that before.
+image was smoothed, the width told is that before; where it was enlarged, its pixels and
+those of the truth are as many times smaller.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, median_filter
+from scipy.ndimage import gaussian_filter, median_filter, uniform_filter
 from skimage.io import imread, imsave
 from skimage.restoration import denoise_nl_means
 from skimage.restoration import rolling_ball as skimage_rolling_ball
+from skimage.transform import resize
 
 from benchmarks.quality.measure import Cell
 from benchmarks.quality.report import table, write_page
@@ -135,6 +137,13 @@ def annotated(light: np.ndarray, photons: float, rng: Rng) -> np.ndarray:
     return image
 
 
+def larger(image: np.ndarray, times: float, order: int = 3) -> np.ndarray:
+    """Return an image on so many times more pixels per side."""
+    shape = [round(times * n) for n in image.shape]
+    kept = {"mode": "reflect", "anti_aliasing": False, "preserve_range": True}
+    return resize(image, shape, order=order, **kept)
+
+
 def _then(change: Callable[[np.ndarray], np.ndarray]) -> Found:
     return lambda light, photons, rng: change(camera(light, photons, rng))
 
@@ -159,6 +168,10 @@ FOUND: dict[str, Found] = {
     "rolling ball": rolled,
     "median filter, 3 px": _then(lambda image: median_filter(image, 3)),
     "Gaussian filter, 1 px": _then(lambda image: gaussian_filter(image, 1)),
+    "mean filter, 3 px": _then(lambda image: uniform_filter(image, 3)),
+    "enlarged twice, linear": _then(lambda image: larger(image, 2, order=1)),
+    "enlarged twice, pixels repeated": _then(lambda image: larger(image, 2, order=0)),
+    "enlarged 1.5 times, cubic": _then(lambda image: larger(image, 1.5)),
     "non-local means": _then(_cleaned),
     "JPEG, quality 75": jpeg,
     "square root": _then(lambda image: np.sqrt(np.maximum(image, 0))),
@@ -174,16 +187,20 @@ def measured(name: str, kind: str, photons: float) -> list[float]:
     rng = np.random.default_rng([SEED, photons, len(name)])
     image = FOUND[name](light, photons, rng).astype(np.float64)
     inner = INNER.get(name, np.s_[:])
+    times = 1.0 if name in INNER else len(image) / len(truth)
+    fwhm_px = times * FWHM_PX
+    if times > 1:
+        truth = larger(truth, times)
 
     def score(estimate: np.ndarray) -> float:
-        return fitted_psnr(truth[inner], estimate[inner])
+        return fitted_psnr(truth[inner], estimate[inner], fwhm_px=fwhm_px)
 
     ground = np.quantile(image[inner], 0.01)
     path = richardson_lucy_path(
-        np.maximum(image - ground, 0), airy(FWHM_PX), STEPS, accelerate=False
+        np.maximum(image - ground, 0), airy(fwhm_px), STEPS, accelerate=False
     )
     steps = [score(x) for x in path]
-    dps = (DPSDeblur(fwhm_px=FWHM_PX), DPSDeblur())
+    dps = (DPSDeblur(fwhm_px=fwhm_px), DPSDeblur())
     sharp = [score(method.transform(image)) for method in dps]
     return [score(image), steps[STEPS.index(20)], max(steps), *sharp]
 

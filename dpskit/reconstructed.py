@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import fft
-from scipy.ndimage import gaussian_filter
 
 from dpskit._utils.fft import hann
-from dpskit._utils.transfer import AIRY_CUTOFF, FWHM_PER_SIGMA, cosine_radius
-from dpskit.preprocessing.noise import beyond_cutoff
+from dpskit._utils.transfer import AIRY_CUTOFF, cosine_radius
+from dpskit.preprocessing.noise import beyond_cutoff, unevenness
 from dpskit.preprocessing.psf_choice import CANONICAL_FWHM_PX
 from dpskit.psf.transfer import sampled_airy_otf
 
@@ -22,8 +21,6 @@ __all__ = ["hidden_share", "noise_threshold"]
 _FINE, _FINEST = (0.7, 0.9), (0.9, 1.0)
 _OVER = 1000.0
 _EVEN, _STEEP, _MOST = 0.041, 2.8, 0.8
-_AROUND_PX = 2 * CANONICAL_FWHM_PX / FWHM_PER_SIGMA
-_DARK, _RIM_PX = 0.02, 10
 
 
 def hidden_share(light: np.ndarray, sharp: np.ndarray, nyquist: float = 0.5) -> float:
@@ -79,9 +76,8 @@ def noise_threshold(light: np.ndarray, sharp: np.ndarray) -> float:
     Returns
     -------
     float
-        ``0.041 exp(2.8 u)``, at most 0.8. The power that `sharp`, blurred again, leaves
-        at 0.7 to 0.9 of the cutoff, over the light around, varies from place to place;
-        u is the standard deviation of its logarithm, 0.4 to 0.8 for noise.
+        ``0.041 exp(2.8 u)``, at most 0.8, where u is the `unevenness` of what `sharp`,
+        blurred again, leaves at 0.7 to 0.9 of the cutoff.
 
     Examples
     --------
@@ -97,12 +93,7 @@ def noise_threshold(light: np.ndarray, sharp: np.ndarray) -> float:
     left = light - _blurred(sharp, k)
     spectrum = fft.dctn(left, norm="ortho", workers=-1) * _band(k, *_FINE)
     strength = fft.idctn(spectrum, norm="ortho", workers=-1) ** 2
-    around = gaussian_filter(np.maximum(light, 0), _AROUND_PX)
-    around += max(_DARK * around.max(), 1e-30)
-    ratio = gaussian_filter(strength, _AROUND_PX) / around
-    rims = (min(n // 4, _RIM_PX) for n in light.shape)
-    inner = ratio[tuple(slice(rim, -rim or None) for rim in rims)]
-    uneven = np.std(np.log(inner / max(inner.mean(), 1e-300) + 1e-9))
+    uneven = unevenness(strength, light, CANONICAL_FWHM_PX)
     return float(min(_EVEN * np.exp(_STEEP * uneven), _MOST))
 
 

@@ -25,7 +25,7 @@ LAYERS = [
     {"base"},
     {"psf", "metrics", "io", "nn"},
     {"preprocessing", "weights", "synth"},
-    {"agreement", "bootstrap", "ground", "refinement"},
+    {"agreement", "bootstrap", "ground", "reconstructed", "refinement"},
     {"baselines", "sim", "denoise", "deblur"},
     {"pipeline"},
     {"plotting"},

@@ -73,6 +73,13 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
         help="8 averages over rotations and mirrors: a little better, slower",
     )
     add_hot_pixels(group, ", and drawn scale bars,")
+    group.add_argument(
+        "--keep-smoothing",
+        dest="undo_smoothing",
+        action="store_const",
+        const=False,
+        help="leave images that were smoothed or enlarged as they are",
+    )
     group.add_argument("--device", help="auto (default), cpu or cuda")
     group.add_argument(
         "--uncertainty",
@@ -116,7 +123,7 @@ def _check_method(args: argparse.Namespace) -> None:
 
 def _method(args: argparse.Namespace) -> dict[str, Any]:
     names = ("weights", "background", "refine", "grid", "tile_size", "orientations")
-    return chosen(args, *names, "fill_hot_pixels", "device")
+    return chosen(args, *names, "fill_hot_pixels", "undo_smoothing", "device")
 
 
 def _error_job(job: Job) -> Job:
@@ -159,6 +166,7 @@ def _decided(infos: list[dict[str, Any]]) -> str:
         f"{frames}FWHM {middle('fwhm_px'):.2f} px ({infos[0]['fwhm_source']}), "
         f"background {100 * middle('background_fraction'):.0f} % removed, "
         f"refine {middle('refine_steps'):.0f}"
+        + (", smoothing undone" if middle("smoothed") else "")
         + (f", hot pixels replaced: {hot}" if hot else "")
         + (f", pixels of drawn marks replaced: {marked}" if marked else "")
     )

@@ -12,6 +12,7 @@ from .pedestal import estimate_background
 from .psf_choice import choose_psf
 from .resample import fourier_resample, resample_back
 from .saturation import saturated_fraction
+from .smoothing import undo_smoothing
 from .width import WidthEstimate, estimate_fwhm
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "resample_back",
     "rolling_ball",
     "saturated_fraction",
+    "undo_smoothing",
     "wavelet_background",
 ]

@@ -6,11 +6,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import fft
-from scipy.ndimage import uniform_filter
+from scipy.ndimage import gaussian_filter, uniform_filter
 
-from dpskit._utils.transfer import AIRY_CUTOFF, cosine_radius, gaussian_otf
+from dpskit._utils.transfer import (
+    AIRY_CUTOFF,
+    FWHM_PER_SIGMA,
+    cosine_radius,
+    gaussian_otf,
+)
 
-__all__ = ["Noise", "estimate_camera", "estimate_noise"]
+__all__ = [
+    "Noise",
+    "beyond_cutoff",
+    "estimate_camera",
+    "estimate_noise",
+    "local_light",
+    "unevenness",
+]
+
+_RIM_PX = 10
 
 
 @dataclass(frozen=True)
@@ -97,6 +111,34 @@ def beyond_cutoff(k: np.ndarray, fwhm_px: float, nyquist: float = 0.5) -> np.nda
     """
     band = (k > 1.1 * AIRY_CUTOFF / fwhm_px) & _within(k.shape, 0.96 * nyquist)
     return band if band.mean() >= 0.02 else np.zeros_like(band)
+
+
+def local_light(light: np.ndarray, fwhm_px: float, dark: float = 0.02) -> np.ndarray:
+    """Return the light around each pixel, and of its peak a share of darkness.
+
+    Noise of photons is as strong as that, after linear filters too. The mean is 1.
+    """
+    around = gaussian_filter(np.maximum(light, 0), 2 * fwhm_px / FWHM_PER_SIGMA)
+    around += max(dark * float(around.max()), 1e-30)
+    return around / around.mean()
+
+
+def unevenness(
+    power: np.ndarray, light: np.ndarray, fwhm_px: float, dark: float = 0.02
+) -> float:
+    """Return how power over the light around varies from place to place.
+
+    Returns
+    -------
+    float
+        The standard deviation of its logarithm: 0.2 to 0.8 for noise of photons, more
+        for errors, which are where structures are.
+    """
+    ratio = gaussian_filter(power, 2 * fwhm_px / FWHM_PER_SIGMA)
+    ratio = ratio / local_light(light, fwhm_px, dark)
+    rims = (min(n // 4, _RIM_PX) for n in light.shape)
+    inner = ratio[tuple(slice(rim, -rim or None) for rim in rims)]
+    return float(np.std(np.log(inner / max(float(inner.mean()), 1e-300) + 1e-9)))
 
 
 _SMOOTH_PX = 9  # over which mean and noise are averaged alike

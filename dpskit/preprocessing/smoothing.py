@@ -1,0 +1,138 @@
+"""Undoing what smoothing or enlarging did to an image, as its noise tells.
+
+A camera's noise is equally strong at every frequency. Filters and interpolation act on
+rows and columns; they weaken noise and light alike, so that the noise beyond the
+optical cutoff, where no light is, shows what they did within.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import fft
+from sklearn.isotonic import IsotonicRegression
+
+from dpskit._utils.fft import hann
+from dpskit._utils.transfer import AIRY_CUTOFF
+from dpskit.preprocessing.noise import local_light, unevenness
+
+__all__ = ["undo_smoothing"]
+
+_SMALLEST_PX, _BINS = 48, 16
+_BEYOND, _ROWS, _FEWEST, _STEP = 1.1, 0.12, 0.06, 0.02
+_FALL, _LATE, _WEAK, _LEAST = 0.25, 0.5, 5e-3, 1e-3
+_REPLICA, _UNEVEN, _DARK = 3.0, 0.75, (0.002, 0.02, 0.1, 0.5)
+
+
+def undo_smoothing(image: np.ndarray, fwhm_px: float) -> np.ndarray:
+    """Return a smoothed or enlarged image with noise like that of a camera.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        Any linear unit, of 48 px or more per side.
+    fwhm_px : float
+        Width of the PSF in pixels, without the smoothing.
+
+    Returns
+    -------
+    ndarray of shape (height, width)
+        `image` itself where its noise is white, or nothing can be told: where the
+        pixels are too large to look beyond the cutoff, where what is there is no noise
+        (as even as light), where less than 0.5 % of the power is left at the cutoff.
+
+    Notes
+    -----
+    Of the power beyond the cutoff along one axis, the profile along the other is the
+    transfer of what was done along that; it falls monotonically. The image is divided
+    by its square root. Replicas of the light, which enlarging leaves, and what is
+    weaker than a thousandth are replaced by noise of equal strength. This is done when
+    the profile falls to less than a quarter, and to less than half of that at 0.4 of
+    the highest frequency.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> seen = rng.poisson(100.0, (128, 128)).astype(float)
+    >>> undo_smoothing(seen, 4.0) is seen
+    True
+    >>> from scipy.ndimage import gaussian_filter
+    >>> smooth = gaussian_filter(seen, 0.8)
+    >>> round(smooth.std()), round(undo_smoothing(smooth, 4.0).std())
+    (4, 9)
+    """
+    cutoff = _BEYOND * AIRY_CUTOFF / fwhm_px
+    if min(image.shape) < _SMALLEST_PX or cutoff + _FEWEST > 0.5:
+        return image
+    scale = float(np.abs(image).max()) or 1.0
+    unit = image / scale
+    power = _windowed_power(unit)
+    kernels = _profile(power.T, cutoff), _profile(power, cutoff)
+    if min(kernel[-1] for kernel in kernels) == 1:
+        return image
+    transfer = np.maximum(np.outer(*kernels), 1e-12)
+    ky, kx = np.ogrid[tuple(slice(0, 0.5, n * 1j) for n in image.shape)]
+    highest, beyond = np.maximum(ky, kx), np.hypot(ky, kx) > cutoff
+    white = power / transfer
+    level = float(white[beyond & (highest < cutoff + _FEWEST)].mean())
+    near_axes = np.minimum(ky, kx) < cutoff
+    end = _end(white, transfer, highest, near_axes, cutoff, level)
+    if end <= cutoff:
+        return image
+    inside = highest <= end
+    seen = fft.dctn(unit, norm="ortho", workers=-1) / np.sqrt(transfer)
+    noise = fft.idctn(seen * (beyond & inside), norm="ortho", workers=-1)
+    light = np.maximum(unit - np.quantile(unit, 0.01), 0)
+    uneven = (unevenness(noise**2, light, fwhm_px, dark) for dark in _DARK)
+    if min(uneven) > _UNEVEN:
+        return image
+    rng = np.random.default_rng(0)
+    added = rng.standard_normal(unit.shape) * np.sqrt(local_light(light, fwhm_px))
+    added = np.sqrt(level) * fft.dctn(added, norm="ortho", workers=-1)
+    seen = np.where(inside, seen, added)
+    undone = scale * fft.idctn(seen, norm="ortho", workers=-1)
+    return undone.astype(image.dtype, copy=False)
+
+
+def _windowed_power(image: np.ndarray) -> np.ndarray:
+    window = np.outer(*map(hann, image.shape))
+    window /= np.sqrt(np.mean(window**2))
+    centred = (image - image.mean()) * window
+    return fft.dctn(centred, norm="ortho", workers=-1) ** 2
+
+
+def _profile(power: np.ndarray, cutoff: float) -> np.ndarray:
+    """Return how power beyond a cutoff along the rows falls along the columns.
+
+    Of all rows beyond, those where most is left say it best. Light that is there after
+    all, for the PSF is narrower, is so at low frequencies of the columns.
+    """
+    n, m = power.shape
+    starts = np.arange(cutoff, 0.5 - _FEWEST, _ROWS)
+    bands = [power[round(2 * n * k) : round(2 * n * (k + _ROWS))] for k in starts]
+    strength = max((band.mean(axis=0) for band in bands), key=np.median)
+    chunks = np.array_split(np.arange(m), _BINS)[1:]  # stripes are in the first
+    level = np.log([max(strength[chunk].mean(), 1e-300) for chunk in chunks])
+    middle = np.array([chunk.mean() for chunk in chunks])
+    falling = IsotonicRegression(increasing=False).fit(middle, level).predict(middle)
+    profile = np.exp(np.interp(np.arange(m), middle, falling - falling[0]))
+    falls = profile[-1] < _FALL and profile[-1] < _LATE * profile[2 * m // 5]
+    seen = profile[min(round(2 * m * cutoff), m - 1)] >= _WEAK
+    return profile if falls and seen else np.ones(m)
+
+
+def _end(
+    white: np.ndarray,
+    transfer: np.ndarray,
+    highest: np.ndarray,
+    near_axes: np.ndarray,
+    cutoff: float,
+    level: float,
+) -> float:
+    """Return up to which frequency there is nothing but noise beyond the cutoff."""
+    ends = np.arange(cutoff, 0.5, _STEP)
+    for end in ends:
+        ring = near_axes & (highest > end) & (highest <= end + _STEP)
+        faint = transfer[ring].max(initial=0) < _LEAST
+        if faint or white[ring].mean() > _REPLICA * level:
+            return float(end)
+    return 0.5
