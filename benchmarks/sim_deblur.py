@@ -5,10 +5,10 @@
 Nine raw frames of a structure, with so many photons in their brightest pixel, are
 reconstructed by `dpskit.SIMReconstruction`, which estimates the pattern; the SIM PSF is
 3.5 px wide. The score is the PSNR at 0.6 of that after scale matching. Richardson-Lucy
-takes the best of seven step counts, at the PSF's width and at 1.1 times that, by looking
-at the truth; DPS is told the width or nothing. Means over kinds of structure of one seed
-each; the four kinds of the lower table were in no training. The last column is how often
-an image was taken for a reconstruction, told nothing.
+takes the best of seven step counts, at the PSF's width and at 1.1 times that, by
+looking at the truth; DPS is told the width or nothing. Means over kinds of structure of
+one seed each; the four kinds of the lower table were in no training. The last column is
+how often an image was taken for a reconstruction, told nothing.
 """
 
 from __future__ import annotations
