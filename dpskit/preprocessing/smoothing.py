@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import fft
-from sklearn.isotonic import IsotonicRegression
+from scipy.ndimage import convolve1d
 
 from dpskit._utils.fft import hann
 from dpskit._utils.transfer import AIRY_CUTOFF
@@ -20,6 +20,8 @@ __all__ = ["undo_smoothing"]
 _SMALLEST_PX, _BINS = 48, 16
 _BEYOND, _ROWS, _FEWEST, _STEP = 1.1, 0.12, 0.06, 0.02
 _FALL, _LATE, _WEAK, _LEAST = 0.25, 0.5, 5e-3, 1e-3
+_KNOWN, _SEPARABLE, _SQUARES, _MANY = 0.05, 0.35, 8, 40
+_JPEG = 0.5
 _REPLICA, _UNEVEN, _DARK = 3.0, 0.75, (0.002, 0.02, 0.1, 0.5)
 
 
@@ -38,16 +40,17 @@ def undo_smoothing(image: np.ndarray, fwhm_px: float) -> np.ndarray:
     ndarray of shape (height, width)
         `image` itself where its noise is white, or nothing can be told: where the
         pixels are too large to look beyond the cutoff, where what is there is no noise
-        (as even as light), where less than 0.5 % of the power is left at the cutoff.
+        (as even as light), where less than 0.5 % of the power is left at the cutoff,
+        where the image was turned or is a JPEG.
 
     Notes
     -----
     Of the power beyond the cutoff along one axis, the profile along the other is the
-    transfer of what was done along that; it falls monotonically. The image is divided
-    by its square root. Replicas of the light, which enlarging leaves, and what is
-    weaker than a thousandth are replaced by noise of equal strength. This is done when
-    the profile falls to less than a quarter, and to less than half of that at 0.4 of
-    the highest frequency.
+    transfer of what was done along that, if rows and columns were filtered one after
+    the other. The image is divided by its square root. Replicas of the light, which
+    enlarging leaves, and what is weaker than a thousandth are replaced by noise of equal
+    strength. This is done when the profile falls to less than a quarter, and to less
+    than half of what it is at 0.4 of the highest frequency.
 
     Examples
     --------
@@ -67,7 +70,7 @@ def undo_smoothing(image: np.ndarray, fwhm_px: float) -> np.ndarray:
     unit = image / scale
     power = _windowed_power(unit)
     kernels = _profile(power.T, cutoff), _profile(power, cutoff)
-    if min(kernel[-1] for kernel in kernels) == 1:
+    if min(kernel.min() for kernel in kernels) == 1:
         return image
     transfer = np.maximum(np.outer(*kernels), 1e-12)
     ky, kx = np.ogrid[tuple(slice(0, 0.5, n * 1j) for n in image.shape)]
@@ -76,7 +79,8 @@ def undo_smoothing(image: np.ndarray, fwhm_px: float) -> np.ndarray:
     level = float(white[beyond & (highest < cutoff + _FEWEST)].mean())
     near_axes = np.minimum(ky, kx) < cutoff
     end = _end(white, transfer, highest, near_axes, cutoff, level)
-    if end <= cutoff:
+    known = beyond & (highest <= end) & (transfer > _KNOWN)
+    if end <= cutoff or _varies(white, known) > _SEPARABLE or _blocks(unit):
         return image
     inside = highest <= end
     seen = fft.dctn(unit, norm="ortho", workers=-1) / np.sqrt(transfer)
@@ -113,11 +117,44 @@ def _profile(power: np.ndarray, cutoff: float) -> np.ndarray:
     chunks = np.array_split(np.arange(m), _BINS)[1:]  # stripes are in the first
     level = np.log([max(strength[chunk].mean(), 1e-300) for chunk in chunks])
     middle = np.array([chunk.mean() for chunk in chunks])
-    falling = IsotonicRegression(increasing=False).fit(middle, level).predict(middle)
-    profile = np.exp(np.interp(np.arange(m), middle, falling - falling[0]))
-    falls = profile[-1] < _FALL and profile[-1] < _LATE * profile[2 * m // 5]
+    level = convolve1d(level, [0.25, 0.5, 0.25], mode="nearest")
+    profile = np.exp(np.interp(np.arange(m), middle, np.minimum(level - level[0], 0)))
+    least = profile.min()
+    falls = least < _FALL and least < _LATE * profile[2 * m // 5]
     seen = profile[min(round(2 * m * cutoff), m - 1)] >= _WEAK
     return profile if falls and seen else np.ones(m)
+
+
+def _varies(white: np.ndarray, known: np.ndarray) -> float:
+    """Return the deviation of the logarithm of the noise in squares of frequencies.
+
+    It is small where rows and columns were filtered one after the other, and not where
+    the image was turned.
+    """
+    n, m = white.shape
+    row, column = (np.arange(side) * _SQUARES // side for side in (n, m))
+    square = (row[:, None] * _SQUARES + column)[known]
+    count = np.bincount(square, minlength=_SQUARES**2)
+    power = np.bincount(square, white[known], _SQUARES**2)
+    many = count > _MANY
+    if np.count_nonzero(many) < 2:
+        return 0.0
+    level = np.log(power[many] / count[many])
+    mean = np.average(level, weights=count[many])
+    return float(np.sqrt(np.average((level - mean) ** 2, weights=count[many])))
+
+
+def _blocks(image: np.ndarray) -> bool:
+    """Tell whether fine detail is missing in the squares of 8 px that JPEG makes."""
+
+    def detail(first: int) -> float:
+        inner = image[first:, first:]
+        n, m = (side // 8 for side in inner.shape)
+        squares = inner[: 8 * n, : 8 * m].reshape(n, 8, m, 8)
+        spectrum = fft.dctn(squares, axes=(1, 3), norm="ortho")
+        return float(np.mean(spectrum[:, 6:, :, 6:] ** 2))
+
+    return detail(0) < _JPEG * detail(4)
 
 
 def _end(
