@@ -48,9 +48,9 @@ def undo_smoothing(image: np.ndarray, fwhm_px: float) -> np.ndarray:
     Of the power beyond the cutoff along one axis, the profile along the other is the
     transfer of what was done along that, if rows and columns were filtered one after
     the other. The image is divided by its square root. Replicas of the light, which
-    enlarging leaves, and what is weaker than a thousandth are replaced by noise of equal
-    strength. This is done when the profile falls to less than a quarter, and to less
-    than half of what it is at 0.4 of the highest frequency.
+    enlarging leaves, and what is weaker than a thousandth are replaced by noise of
+    equal strength. This is done when the profile falls to less than a quarter, and to
+    less than half of what it is at 0.4 of the highest frequency.
 
     Examples
     --------
