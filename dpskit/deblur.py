@@ -600,7 +600,7 @@ default="auto"
         light, sharp = given.image - found.haze, found.sharp
         nyquist = 0.5 * min(given.fwhm_px / CANONICAL_FWHM_PX, 1.0)
         told = self.optics is not None and self.optics.modality == "sim"
-        share = np.inf if told else hidden_share(light, sharp, nyquist)
+        share = np.inf if told else hidden_share(light, sharp, nyquist, found.dense)
         if share == 0:
             return found
         net = load_network("compact-sim", self._device(), network="deblur")

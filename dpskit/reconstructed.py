@@ -19,11 +19,13 @@ from dpskit.psf.transfer import sampled_airy_otf
 __all__ = ["hidden_share", "noise_threshold"]
 
 _FINE, _FINEST = (0.7, 0.9), (0.9, 1.0)
-_OVER = 1000.0
+_OVER, _OVER_DENSE = 1e3, 3e5
 _EVEN, _STEEP, _MOST = 0.041, 2.8, 0.8
 
 
-def hidden_share(light: np.ndarray, sharp: np.ndarray, nyquist: float = 0.5) -> float:
+def hidden_share(
+    light: np.ndarray, sharp: np.ndarray, nyquist: float = 0.5, dense: bool = False
+) -> float:
     """Return how much of an image's finest light a result leaves, if it ends there.
 
     Parameters
@@ -35,14 +37,16 @@ def hidden_share(light: np.ndarray, sharp: np.ndarray, nyquist: float = 0.5) -> 
     nyquist : float, default=0.5
         Highest frequency per axis that the camera saw, as for
         `dpskit.preprocessing.estimate_noise`.
+    dense : bool, default=False
+        Whether light is nearly everywhere; so are errors then.
 
     Returns
     -------
     float
         Power that `sharp`, blurred again, leaves at 0.9 to 1 of the cutoff over that
         of the light. 0 for images of a camera: where at 0.7 to 0.9 of the cutoff not
-        1000 times the power is left that is left beyond, or the pixels are too large
-        to look there. Borders, at which light is cut off, do not count.
+        1000 times (of dense light 300,000 times) the power is left that is left beyond,
+        or the pixels are too large to look there. Borders, at which light is cut off, do not count.
 
     Examples
     --------
@@ -55,7 +59,8 @@ def hidden_share(light: np.ndarray, sharp: np.ndarray, nyquist: float = 0.5) -> 
     if not (beyond.any() and fine.any()):
         return 0.0
     left = _power(light - _blurred(sharp, k))
-    if not left[fine].mean() > _OVER * left[beyond].mean():
+    over = _OVER_DENSE if dense else _OVER
+    if not left[fine].mean() > over * left[beyond].mean():
         return 0.0
     finest = _band(k, *_FINEST)
     return float(left[finest].sum() / max(_power(light)[finest].sum(), 1e-300))
