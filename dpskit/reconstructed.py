@@ -45,8 +45,9 @@ def hidden_share(
     float
         Power that `sharp`, blurred again, leaves at 0.9 to 1 of the cutoff over that
         of the light. 0 for images of a camera: where at 0.7 to 0.9 of the cutoff not
-        1000 times (of dense light 300,000 times) the power is left that is left beyond,
-        or the pixels are too large to look there. Borders, at which light is cut off, do not count.
+        1000 times (of dense light 300,000 times) the power is left that is left
+        beyond, or the pixels are too large to look there. Borders, at which light is
+        cut off, do not count.
 
     Examples
     --------
