@@ -6,6 +6,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 from skimage.transform import resize
 
 from dpskit import DPSDeblur
+from dpskit.exceptions import InvalidParameterError
 from dpskit.preprocessing import estimate_noise, undo_smoothing
 from dpskit.psf import airy
 from dpskit.synth import filaments, optical_image
@@ -79,6 +80,17 @@ def test_nothing_is_told_by_few_or_large_pixels(mean, rng):
     assert undo_smoothing(smooth, 2.0) is smooth
     small = smooth[:40, :40]
     assert undo_smoothing(small, FWHM_PX) is small
+
+
+def test_whole_numbers_and_wrong_input(mean, rng):
+    smooth = np.rint(gaussian_filter(rng.poisson(mean).astype(float), 0.7))
+    found = undo_smoothing(smooth.astype(np.uint16), FWHM_PX)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, undo_smoothing(smooth, FWHM_PX), rtol=1e-3)
+    with pytest.raises(InvalidParameterError, match="'fwhm_px' parameter"):
+        undo_smoothing(smooth, 0)
+    with pytest.raises(InvalidParameterError, match="shape"):
+        undo_smoothing(smooth[None], FWHM_PX)
 
 
 def test_units_do_not_matter(mean, rng):

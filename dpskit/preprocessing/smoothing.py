@@ -7,16 +7,21 @@ optical cutoff, where no light is, shows what they did within.
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from scipy import fft
 from scipy.ndimage import convolve1d
 
 from dpskit._utils.fft import hann
+from dpskit._utils.params import Interval, validate_params
 from dpskit._utils.transfer import AIRY_CUTOFF
+from dpskit._utils.validation import check_frame
 from dpskit.preprocessing.noise import local_light, unevenness
 
 __all__ = ["undo_smoothing"]
 
+_RULES = {"fwhm_px": [Interval(Real, 0, np.inf, closed="neither")]}
 _SMALLEST_PX, _BINS = 48, 16
 _BEYOND, _ROWS, _FEWEST, _STEP = 1.1, 0.12, 0.06, 0.02
 _FALL, _LATE, _WEAK, _LEAST = 0.25, 0.5, 5e-3, 1e-3
@@ -30,18 +35,27 @@ def undo_smoothing(image: np.ndarray, fwhm_px: float) -> np.ndarray:
 
     Parameters
     ----------
-    image : ndarray of shape (height, width)
-        Any linear unit, of 48 px or more per side.
+    image : array-like of shape (height, width)
+        Any linear unit; whole numbers come back as float32.
     fwhm_px : float
         Width of the PSF in pixels, without the smoothing.
 
     Returns
     -------
     ndarray of shape (height, width)
-        `image` itself where its noise is white, or nothing can be told: where the
-        pixels are too large to look beyond the cutoff, where what is there is no noise
-        (as even as light), where less than 0.5 % of the power is left at the cutoff,
-        where the image was turned or is a JPEG.
+        `image` itself where its noise is white, or nothing can be told: where a side is
+        below 48 px or the pixels are too large to look beyond the cutoff, where what is
+        there is no noise (as even as light), where less than 0.5 % of the power is left
+        at the cutoff, where the image was turned or is a JPEG.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the image is not one finite plane, or the width is not above 0.
+
+    See Also
+    --------
+    dpskit.preprocessing.fill_hot_pixels : Takes away what is no light.
 
     Notes
     -----
@@ -63,6 +77,8 @@ def undo_smoothing(image: np.ndarray, fwhm_px: float) -> np.ndarray:
     >>> round(smooth.std()), round(undo_smoothing(smooth, 4.0).std())
     (4, 9)
     """
+    image = check_frame(image, "undo_smoothing")
+    validate_params(_RULES, {"fwhm_px": fwhm_px}, "undo_smoothing")
     cutoff = _BEYOND * AIRY_CUTOFF / fwhm_px
     if min(image.shape) < _SMALLEST_PX or cutoff + _FEWEST > 0.5:
         return image
