@@ -356,8 +356,9 @@ default="auto"
             light = fill_marks(frames) if self.fill_hot_pixels else frames
             light = fill_hot_pixels(light) if self.fill_hot_pixels else light
             self.width_ = self._shared_width(light)
-            if self._unsmoothed(light[0], self.width_)[0] is not light[0]:
-                recorded = [self._unsmoothed(x, self.width_)[0] for x in light]
+            first = light[0]
+            if self._recorded(first, self.width_) is not first:
+                recorded = [self._recorded(x, self.width_) for x in light]
                 self.width_ = self._shared_width(np.stack(recorded))
         if self.weights is None:
             self.network_ = self._train(frames)
@@ -394,7 +395,9 @@ default="auto"
         unmarked = fill_marks(frame) if self.fill_hot_pixels else frame
         marked = np.count_nonzero(unmarked != frame)
         filled, width = self._filled(unmarked)
-        frame, width = self._unsmoothed(filled, width)
+        frame = self._recorded(filled, width)
+        if frame is not filled and self._reads_width():
+            width = self._width(frame)
         scale = np.float64(np.abs(frame).max()) or np.float64(1)
         unit = (frame / scale).astype(np.float32)
         given = self._prepared(unit, width.fwhm_px)
@@ -486,15 +489,14 @@ default="auto"
         width = self._width(frame)
         return fill_hot_pixels(frame, surely_narrower(width.fwhm_px)), width
 
-    def _unsmoothed(self, frame: np.ndarray, width: Width) -> tuple[np.ndarray, Width]:
-        """Return a frame as a camera would have recorded it, and its width."""
-        sim = self.optics is not None and self.optics.modality == "sim"
-        if sim or not self.undo_smoothing:
-            return frame, width
-        recorded = undo_smoothing(frame, width.fwhm_px)
-        if recorded is not frame and self._reads_width():
-            width = self._width(recorded)
-        return recorded, width
+    def _recorded(self, frame: np.ndarray, width: Width) -> np.ndarray:
+        """Return a frame as a camera would have recorded it."""
+        if self._told_sim() or not self.undo_smoothing:
+            return frame
+        return undo_smoothing(frame, width.fwhm_px)
+
+    def _told_sim(self) -> bool:
+        return self.optics is not None and self.optics.modality == "sim"
 
     def _width(self, frame: np.ndarray) -> Width:
         learnt = getattr(self, "width_", None)
@@ -599,16 +601,17 @@ default="auto"
 
         light, sharp = given.image - found.haze, found.sharp
         nyquist = 0.5 * min(given.fwhm_px / CANONICAL_FWHM_PX, 1.0)
-        told = self.optics is not None and self.optics.modality == "sim"
-        share = np.inf if told else hidden_share(light, sharp, nyquist, found.dense)
+        told, ours = self._told_sim(), self.weights == "compact"
+        if told and not ours:
+            return replace(found, reconstructed=True)
+        share = 1.0 if told else hidden_share(light, sharp, nyquist, found.dense)
         if share == 0:
             return found
         net = load_network("compact-sim", self._device(), network="deblur")
         known = self._sharp(light, guide_channels(light, CANONICAL_FWHM_PX), net)
-        if share < noise_threshold(light, known):
+        if not told and share < noise_threshold(light, known):
             return found
-        sharp = known if self.weights == "compact" else sharp
-        return replace(found, sharp=sharp, reconstructed=True)
+        return replace(found, sharp=known if ours else sharp, reconstructed=True)
 
     def _haze(self, given: _Prepared, channels: np.ndarray) -> tuple[np.ndarray, bool]:
         """Return the smooth light out of focus, and whether all light is signal."""
