@@ -15,14 +15,14 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter
 
 from dpskit._utils.transfer import AIRY_CUTOFF, FWHM_PER_SIGMA, airy_otf, cosine_radius
-from dpskit.preprocessing.noise import estimate_noise
+from dpskit.preprocessing.noise import estimate_noise, local_light
 from dpskit.preprocessing.psf_choice import Width
 
 __all__ = ["standard_error"]
 
 _SMOOTHING = 1.35
 _FIRST = 2
-_RINGS, _DARK = np.linspace(0.5, 1.1, 7), 0.02
+_RINGS = np.linspace(0.5, 1.1, 7)
 
 _Noise = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -136,10 +136,8 @@ def _coloured_noise(image: np.ndarray, left: np.ndarray, fwhm_px: float) -> _Noi
     level = (total / np.maximum(count, 1))[1:-1]
     middle = (_RINGS[1:] + _RINGS[:-1]) / 2
     colour = np.sqrt(np.interp(frequency, middle, level, right=0.0))
-    smooth = gaussian_filter(image, 2 * fwhm_px / FWHM_PER_SIGMA)
-    light = np.maximum(smooth - np.quantile(image, 0.01), 0)
-    light += max(_DARK * light.max(), 1e-30)
-    deviation = np.sqrt(light / light.mean())
+    light = local_light(image - np.quantile(image, 0.01), fwhm_px)
+    deviation = np.sqrt(light)
 
     def noise(mean: np.ndarray, white: np.ndarray) -> np.ndarray:
         return fft.idctn(

@@ -89,28 +89,37 @@ def undo_smoothing(image: np.ndarray, fwhm_px: float) -> np.ndarray:
     if min(kernel.min() for kernel in kernels) == 1:
         return image
     transfer = np.maximum(np.outer(*kernels), 1e-12)
+    white = power / transfer
     ky, kx = np.ogrid[tuple(slice(0, 0.5, n * 1j) for n in image.shape)]
     highest, beyond = np.maximum(ky, kx), np.hypot(ky, kx) > cutoff
-    white = power / transfer
     level = float(white[beyond & (highest < cutoff + _FEWEST)].mean())
     near_axes = np.minimum(ky, kx) < cutoff
     end = _end(white, transfer, highest, near_axes, cutoff, level)
-    known = beyond & (highest <= end) & (transfer > _KNOWN)
+    inside = highest <= end
+    known = beyond & inside & (transfer > _KNOWN)
     if end <= cutoff or _varies(white, known) > _SEPARABLE or _blocks(unit):
         return image
-    inside = highest <= end
     seen = fft.dctn(unit, norm="ortho", workers=-1) / np.sqrt(transfer)
-    noise = fft.idctn(seen * (beyond & inside), norm="ortho", workers=-1)
     light = np.maximum(unit - np.quantile(unit, 0.01), 0)
-    uneven = (unevenness(noise**2, light, fwhm_px, dark) for dark in _DARK)
-    if min(uneven) > _UNEVEN:
+    if not _is_noise(seen * (beyond & inside), light, fwhm_px):
         return image
-    rng = np.random.default_rng(0)
-    added = rng.standard_normal(unit.shape) * np.sqrt(local_light(light, fwhm_px))
-    added = np.sqrt(level) * fft.dctn(added, norm="ortho", workers=-1)
-    seen = np.where(inside, seen, added)
-    undone = scale * fft.idctn(seen, norm="ortho", workers=-1)
-    return undone.astype(image.dtype, copy=False)
+    noise = np.sqrt(level) * _photon_noise(light, fwhm_px)
+    undone = fft.idctn(np.where(inside, seen, noise), norm="ortho", workers=-1)
+    return (scale * undone).astype(image.dtype, copy=False)
+
+
+def _is_noise(spectrum: np.ndarray, light: np.ndarray, fwhm_px: float) -> bool:
+    """Tell whether what is beyond the cutoff is as strong as light, or more even."""
+    power = fft.idctn(spectrum, norm="ortho", workers=-1) ** 2
+    uneven = (unevenness(power, light, fwhm_px, dark) for dark in _DARK)
+    return min(uneven) <= _UNEVEN
+
+
+def _photon_noise(light: np.ndarray, fwhm_px: float) -> np.ndarray:
+    """Return the spectrum of noise as strong as light, of power 1."""
+    white = np.random.default_rng(0).standard_normal(light.shape)
+    noise = white * np.sqrt(local_light(light, fwhm_px))
+    return fft.dctn(noise, norm="ortho", workers=-1)
 
 
 def _windowed_power(image: np.ndarray) -> np.ndarray:
