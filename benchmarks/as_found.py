@@ -51,6 +51,11 @@ def offset(light: np.ndarray, photons: float, rng: Rng) -> np.ndarray:
     return np.round(2 * camera(light, photons, rng) + 100)
 
 
+def dim(light: np.ndarray, photons: float, rng: Rng) -> np.ndarray:
+    """Return light of a tenth of the offset that it lies on."""
+    return camera(light, photons, rng) + 10 * photons
+
+
 def stretched(light: np.ndarray, photons: float, rng: Rng) -> np.ndarray:
     """Return 8 bits from the darkest pixel to the 99.65 % quantile."""
     image = camera(light, photons, rng)
@@ -156,6 +161,7 @@ def _cleaned(image: np.ndarray) -> np.ndarray:
 FOUND: dict[str, Found] = {
     "as recorded": camera,
     "offset of 100, whole grey values": offset,
+    "offset of ten times the peak": dim,
     "sum of 8 frames": averaged,
     "brightest of 5 planes": projected,
     "electron multiplying camera": multiplied,

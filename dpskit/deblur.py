@@ -30,7 +30,7 @@ from dpskit.preprocessing import (
 from dpskit.preprocessing.field import inside_edges
 from dpskit.preprocessing.hot_pixels import surely_narrower
 from dpskit.preprocessing.noise import Noise, estimate_noise
-from dpskit.preprocessing.pedestal import dark_level, offset_level
+from dpskit.preprocessing.pedestal import dark_level, even_light, offset_level
 from dpskit.preprocessing.psf_choice import (
     CANONICAL_FWHM_PX,
     Width,
@@ -69,7 +69,22 @@ class _Prepared:
 
     @property
     def ground(self) -> float:
-        """The even light that was taken off; an offset below 0 is none."""
+        """The even light that was taken off; the offset of a camera is none."""
+        return even_light(self._level, self.light, self.noise)
+
+    @property
+    def offset(self) -> float:
+        """The even level that is no light; below 0 too."""
+        return float(self.pedestal.flat[0]) - self.ground
+
+    @property
+    def lifted(self) -> np.ndarray:
+        """The image with its even level, but for an offset above its peak."""
+        below = self._level < np.quantile(self.light, 0.999)
+        return self.image + (self._level if below else self.ground)
+
+    @property
+    def _level(self) -> float:
         return max(float(self.pedestal.flat[0]), 0.0)
 
     @property
@@ -179,9 +194,12 @@ default="auto"
     Notes
     -----
     The result has the units of the input; its sum is the input's sum minus
-    the removed background. A dark level below 0 by 2 % of the range or more is an
-    offset, which is taken off whatever `background` says. Edges of rows and columns of
-    one value, which registration leaves, are no part of the field and come back as 0.
+    the removed background. The offset of a camera, an even level with less than a
+    third of the noise of so much light, is background too, but no light:
+    ``info["offset"]`` is its level, and ``info["background_fraction"]`` leaves it out. A
+    dark level below 0 by 2 % of the range or more is taken off whatever `background`
+    says. Edges of rows and columns of one value, which registration leaves, are no part
+    of the field and come back as 0.
     ``transform(a * X)`` is ``a * transform(X)``. Where the width cannot be
     estimated 3.5 px is used, with a warning. ``info["dense"]`` tells whether light
     was taken to be nearly everywhere, ``info["reconstructed"]`` whether the image was
@@ -405,11 +423,14 @@ default="auto"
         ground = given.ground if found.dense else 0.0
         done, haze, photons = self._refined(given, found, ground, _width_error(width))
         background = haze + given.pedestal - ground
-        total, kept = _mean(unit), max(_mean(unit) - _mean(background), 0.0)
+        offset = given.offset if self.background in ("auto", "none") else 0.0
+        kept = max(_mean(unit) - _mean(background), 0.0)
+        light = _mean(unit) - offset
         info = {
             **asdict(width),
             "background": background * scale,
-            "background_fraction": max(1 - kept / total, 0.0) if total > 0 else 0.0,
+            "background_fraction": max(1 - kept / light, 0.0) if light > 0 else 0.0,
+            "offset": offset * float(scale),
             "hot_pixels": int(np.count_nonzero(filled != unmarked)),
             "marked": int(marked),
             "saturated": saturated_fraction(filled),
@@ -573,9 +594,11 @@ default="auto"
         if dark < 0:
             dark = offset_level(image, fwhm_px)
         share = dark / max(float(image.max()) - dark, 1e-30)
-        large = self.background == "auto" and share > _PEDESTAL
-        dark = dark if large or share < -_OFFSET else 0.0
-        return np.full_like(image, dark), noise.lifted(-dark)
+        lifted = noise.lifted(-dark)
+        large = share > _PEDESTAL or even_light(dark, image - dark, lifted) < dark
+        if (self.background == "auto" and large) or share < -_OFFSET:
+            return np.full_like(image, dark), lifted
+        return np.zeros_like(image), noise
 
     def _deblurred(self, given: _Prepared) -> _Deblurred:
         from dpskit.nn import guide_channels
@@ -623,7 +646,7 @@ default="auto"
         photons, least = given.photons, _HAZE
         if photons > 0:
             least += _HAZE_PHOTONS / photons
-        probability = signal_probability(image + given.ground, haze, sharp, photons)
+        probability = signal_probability(given.lifted, haze, sharp, photons)
         dense = probability > _PROBABLE
         faint = haze.sum() <= least * np.abs(image).sum()
         if faint or dense or stands_apart(haze, sharp, fwhm):

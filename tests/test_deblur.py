@@ -139,6 +139,30 @@ def test_large_camera_offset_is_taken_as_background():
     assert pearson(plain, lifted) > 0.98
 
 
+@pytest.mark.parametrize("times", [3, 10, 30])
+def test_offset_of_a_camera_has_no_noise_and_is_no_light(times):
+    """Fifteen photons on an offset of many times that are as without it."""
+    image = scene(photons=15.0).image
+    deblur = DPSDeblur(fwhm_px=3.5)
+    plain = deblur.transform(image)
+    lifted, info = deblur.transform(image + 15 * times, return_info=True)
+    assert pearson(plain, lifted) > 0.99
+    assert info["offset"] == pytest.approx(15 * times, abs=3)
+    assert info["background_fraction"] < 0.2
+
+
+def test_offset_under_a_picture_full_of_light_is_taken_off():
+    """A ground of 150 photons between cells of 800, above 5000 grey values."""
+    rng = np.random.default_rng(8)
+    cells = power_law_field(144, 1.6, rng) > 0
+    light = np.maximum(200 + 600 * cells + 60 * power_law_field(144, 1.0, rng), 0)
+    image = rng.poisson(optical_image(light[None], airy(3.5)[None]))[8:-8, 8:-8]
+    info = DPSDeblur(fwhm_px=3.5).transform(image + 5000.0, return_info=True)[1]
+    assert info["dense"]
+    assert info["background"].mean() == pytest.approx(5000, abs=100)
+    assert info["background_fraction"] == pytest.approx(0, abs=1e-6)
+
+
 def test_little_light_beside_its_background_is_told():
     rng = np.random.default_rng(3)
     dim, bright = (scene(photons=n).image for n in (10.0, 100.0))
@@ -159,6 +183,7 @@ def test_a_level_below_zero_is_an_offset(background):
     low, info = deblur.transform(image - 100, return_info=True)
     assert np.mean(image - 100) < 0
     assert info["background"].mean() == pytest.approx(-100, abs=2)
+    assert info["offset"] == pytest.approx(-100, abs=2)
     assert pearson(low, deblur.transform(image)) > 0.99
 
 

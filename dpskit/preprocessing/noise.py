@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 _RIM_PX = 10
+_BAND = 2.0  # by how much noise of a band of frequencies scatters more than white
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,14 @@ class Noise:
         Variance of darkness; negative when the image has an offset.
     level : float
         Mean variance over the image, of which the line is never below 5 %.
+    gain_std : float, default=0.0
+        Standard error of the gain.
     """
 
     gain: float
     floor: float
     level: float
+    gain_std: float = 0.0
 
     def variance(self, mean: np.ndarray) -> np.ndarray:
         """Return the expected variance of pixels of the given mean."""
@@ -98,10 +102,10 @@ def estimate_noise(image: np.ndarray, fwhm_px: float, nyquist: float = 0.5) -> N
     noise = fft.idctn(coefficients * band, norm="ortho", workers=-1)
     power = noise**2 / max(band.mean(), 1e-12)
     mean = fft.idctn(coefficients * gaussian_otf(k, fwhm_px), norm="ortho", workers=-1)
-    gain, floor = _line(mean.ravel(), power.ravel())
+    gain, floor, error = _line(mean.ravel(), power.ravel())
     if gain <= 0:
         gain, floor = 0.0, level
-    return Noise(gain, floor, level)
+    return Noise(gain, floor, level, error * _BAND / max(band.mean(), 1e-12) ** 0.5)
 
 
 def beyond_cutoff(k: np.ndarray, fwhm_px: float, nyquist: float = 0.5) -> np.ndarray:
@@ -189,7 +193,7 @@ def estimate_camera(frames: np.ndarray) -> Noise:
     power = uniform_filter(both**2, _SMOOTH_PX, axes=axes).ravel()
     mean = uniform_filter(frames[..., 1:-1, 1:-1], _SMOOTH_PX, axes=axes).ravel()
     level = float(power.mean())
-    gain, floor = _line(mean, power)
+    gain, floor, _ = _line(mean, power)
     if gain <= 0:
         return Noise(0.0, level, level)
     return Noise(gain, max(floor, -gain * float(np.quantile(mean, 0.01))), level)
@@ -200,21 +204,27 @@ def _within(shape: tuple[int, int], nyquist: float) -> np.ndarray:
     return ky[:, None] & kx
 
 
-def _line(mean: np.ndarray, power: np.ndarray, bins: int = 24) -> tuple[float, float]:
-    """Fit power = gain mean + floor over bins of equal range."""
+def _line(
+    mean: np.ndarray, power: np.ndarray, bins: int = 24
+) -> tuple[float, float, float]:
+    """Fit power = gain mean + floor over bins of equal range.
+
+    Also returns the standard error of the gain if every power is an independent square
+    of a Gaussian.
+    """
     low, high = np.quantile(mean, [0.002, 0.998])
     if not high - low > 1e-9 * max(abs(low), abs(high)):
-        return 0.0, float(power.mean())
+        return 0.0, float(power.mean()), 0.0
     index = np.clip(((mean - low) / (high - low) * bins).astype(int), 0, bins - 1)
     count = np.bincount(index, minlength=bins)
     keep = count > 20
     if keep.sum() < 2:
-        return 0.0, float(power.mean())
+        return 0.0, float(power.mean()), 0.0
     x = np.bincount(index, mean, bins)[keep] / count[keep]
     y = np.bincount(index, power, bins)[keep] / count[keep]
     top = y.max()
     if not top > 0:
-        return 0.0, 0.0
+        return 0.0, 0.0, 0.0
     weight = np.sqrt(count[keep]) / np.maximum(y / top, 1e-3)
-    gain, floor = np.polyfit(x, y, 1, w=weight)
-    return float(gain), float(floor)
+    (gain, floor), spread = np.polyfit(x, y, 1, w=weight, cov="unscaled")
+    return float(gain), float(floor), float(top * np.sqrt(2 * spread[0, 0]))

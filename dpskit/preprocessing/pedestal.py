@@ -15,11 +15,14 @@ from dpskit._utils.validation import check_frame
 from dpskit.preprocessing.background import rolling_ball, scaled_wavelet_background
 from dpskit.preprocessing.noise import Noise, estimate_noise
 
-__all__ = ["dark_level", "estimate_background", "offset_level"]
+__all__ = ["dark_level", "estimate_background", "even_light", "offset_level"]
 
 _DARK = 0.001  # Share of the pixels that counts as darkest,
 _DARK_SIGMAS = 3.09  # and how far below its mean pure noise has it.
 _DARK_AREA = 0.04  # Share of the pixels that makes an area of them.
+_SPEAKS = 3.0  # times the light that noise speaks for: more is an offset,
+_SURE, _LIKELY = 3.0, 1.0  # by the lowest gain at so many standard errors,
+_COUNTED = 1e5  # if the peak is at most so many photons.
 _RULES = {
     "fwhm_px": [Interval(Real, 0, math.inf, closed="neither")],
     "method": [Options(("constant", "rolling_ball", "wavelet"))],
@@ -132,6 +135,41 @@ def offset_level(image: np.ndarray, fwhm_px: float) -> float:
     """
     smooth = _smooth(image, 2 * fwhm_px)
     return min(float(np.quantile(smooth, _DARK_AREA)), 0.0)
+
+
+def even_light(level: float, left: np.ndarray, noise: Noise) -> float:
+    """Return how much of an even level is light: what its noise speaks for.
+
+    Parameters
+    ----------
+    level : float
+        That was taken off an image, 0 or more.
+    left : ndarray
+        What is left of the image, in the same unit.
+    noise : Noise
+        Of that.
+
+    Returns
+    -------
+    float
+        `level`, unless the noise of darkness is less than a third of that of so much
+        light: then the light that it speaks for, as the offset of a camera has none.
+        Gains are taken one standard error lower, three where `level` is below the peak.
+        Where noise is too weak to tell, all of it is light.
+
+    Examples
+    --------
+    >>> spots = 20.0 * np.eye(40)
+    >>> even_light(100.0, spots, Noise(1.0, 90.0, 95.0))
+    100.0
+    >>> even_light(100.0, spots, Noise(1.0, 4.0, 9.0))
+    4.0
+    """
+    peak, variance = float(np.quantile(left, 0.999)), float(noise.variance(0.0))
+    gain = noise.gain - (_SURE if level < peak else _LIKELY) * noise.gain_std
+    if gain * _COUNTED <= peak or level * gain <= _SPEAKS * variance:
+        return level
+    return variance / noise.gain
 
 
 def _darkest(smooth: np.ndarray, fwhm_px: float, noise: Noise) -> tuple[float, float]:

@@ -62,3 +62,13 @@ def test_an_image_without_noise_or_contrast_has_no_gain(level):
     points[0, ::7] = level
     assert estimate_noise(flat, 5.0).gain == 0
     assert estimate_noise(points, 5.0).gain >= 0
+
+
+def test_standard_error_of_the_gain_covers_its_scatter():
+    """Between once and three times, over 40 images of one ramp."""
+    light = np.tile(np.linspace(20, 200, 96), (96, 1))
+    found = [
+        estimate_noise(np.random.default_rng(n).poisson(light), 4.0) for n in range(40)
+    ]
+    scatter = np.std([noise.gain for noise in found])
+    assert scatter < np.mean([noise.gain_std for noise in found]) < 3 * scatter

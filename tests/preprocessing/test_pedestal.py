@@ -6,6 +6,8 @@ from scipy.ndimage import gaussian_filter
 
 from dpskit.exceptions import InvalidParameterError
 from dpskit.preprocessing import estimate_background, rolling_ball
+from dpskit.preprocessing.noise import Noise, estimate_noise
+from dpskit.preprocessing.pedestal import even_light
 
 FWHM = 3.5
 SIGMA = FWHM / np.sqrt(8 * np.log(2))
@@ -105,3 +107,22 @@ def test_tiny_images(rng, shape, method):
 def test_bad_arguments_are_named(arguments, name):
     with pytest.raises(InvalidParameterError, match=f"'{name}' parameter"):
         estimate_background(np.ones((8, 8)), *arguments)
+
+
+@pytest.mark.parametrize("ground", [0.1, 0.5, 2.0])
+@pytest.mark.parametrize("offset", [0.0, 10.0])
+def test_light_of_a_level_is_what_its_noise_speaks_for(rng, ground, offset):
+    """Poisson light over a ground, whose variance is its mean, and an offset."""
+    image = detected(rng, filaments(rng, 10) + ground) + offset
+    level = ground + offset
+    noise = estimate_noise(image - level, FWHM)
+    found = even_light(level, image - level, noise)
+    assert found == (pytest.approx(ground, rel=0.25) if offset else level)
+
+
+def test_light_of_a_level_needs_noise_that_can_tell():
+    left = np.eye(100)
+    assert even_light(0.5, left, Noise(0.01, 1e-4, 1e-3)) == pytest.approx(0.01)
+    assert even_light(0.5, left, Noise(0.01, 1e-4, 1e-3, gain_std=0.0032)) == 0.5
+    assert even_light(0.5, left, Noise(1e-6, 1e-9, 1e-8)) == 0.5
+    assert even_light(0.5, left, Noise(0.0, 1e-4, 1e-4)) == 0.5
