@@ -196,7 +196,7 @@ default="auto"
     The result has the units of the input; its sum is the input's sum minus
     the removed background. The offset of a camera, an even level with less than a
     third of the noise of so much light, is background too, but no light:
-    ``info["offset"]`` is its level, and ``info["background_fraction"]`` leaves it out. A
+    ``info["offset"]`` is its level, ``info["background_fraction"]`` leaves it out. A
     dark level below 0 by 2 % of the range or more is taken off whatever `background`
     says. Edges of rows and columns of one value, which registration leaves, are no part
     of the field and come back as 0.

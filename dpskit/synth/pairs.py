@@ -50,6 +50,7 @@ _ABERRATIONS = (
 )
 _AIRY_OVER_GAUSSIAN = 1.06  # FWHM of the Airy pattern nearest to a Gaussian
 _AIRY_OVER_SQUARE = 1.393  # FWHM of an Airy pattern over that of its square
+_SIM_BACKGROUND = 12  # times that of a single image, as raw frames are of thick cells
 _FINER = 3  # pixels of a fine structure per pixel
 _DENSITY = {
     "filaments": 0.8,
@@ -253,13 +254,15 @@ class TrainingBatches:
         peak = max(clean.max(), 1e-12)
         truth, clean, spectrum = truth / peak, clean / peak, spectrum / peak
         background = self._background(spectrum, k, imaging.widefield, rng)
-        background = background * (not dense and rng.random() < 0.3)
+        light = np.exp(rng.uniform(0, np.log(_SIM_BACKGROUND)))
+        background = background * light * (not dense and rng.random() < 0.5)
         image = imaging.expose(truth, background, rng)
         if dense:
             image, truth, clean = _above_ground(image, truth, clean)
         smooth = fft.rfft2(image) * gaussian_otf(k, self.fwhm_px)
         lowest = np.quantile(fft.irfft2(smooth, truth.shape), 0.001)
-        found = _misjudged(background, k, rng, 0.15) + lowest * (lowest < -0.02)
+        found = _misjudged(background, k, rng, 0.15 / light**0.5)
+        found = found + lowest * (lowest < -0.02)
         return image - found, truth, clean, background - found
 
     def _otf(self, k: np.ndarray, rng: np.random.Generator) -> np.ndarray:
