@@ -41,7 +41,7 @@ from dpskit.preprocessing.psf_choice import (
 from dpskit.preprocessing.resample import resample_sharp
 from dpskit.preprocessing.smoothing import undo_smoothing
 from dpskit.psf import Optics
-from dpskit.reconstructed import hidden_share, noise_threshold
+from dpskit.reconstructed import HiddenNoise, rounding_step
 from dpskit.refinement import Refined, psf_mismatch, refine
 from dpskit.synth.pairs import ImageBatches
 
@@ -49,7 +49,7 @@ __all__ = ["DPSDeblur"]
 
 _HAZE, _HAZE_PHOTONS = 0.04, 1.0
 _PEDESTAL, _OFFSET = 0.25, 0.02
-_PROBABLE = 0.7
+_PROBABLE, _SMALLEST_PX = 0.7, 8
 _BIAS, _DENSE_BIAS = 0.2, 0.5
 _RESTORED, _SIM_RESTORED, _SIM_WIDTH = 2.0, 1.0, 0.05
 _FINEST_FWHM_PX = 2 * CANONICAL_FWHM_PX
@@ -66,6 +66,7 @@ class _Prepared:
     image: np.ndarray
     pedestal: np.ndarray
     noise: Noise
+    rounding: float = 0.0
 
     @property
     def ground(self) -> float:
@@ -75,17 +76,17 @@ class _Prepared:
     @property
     def offset(self) -> float:
         """The even level that is no light; below 0 too."""
-        return float(self.pedestal.flat[0]) - self.ground
+        return self._level - self.ground
 
     @property
     def lifted(self) -> np.ndarray:
         """The image with its even level, but for an offset above its peak."""
-        below = self._level < np.quantile(self.light, 0.999)
+        below = 0 <= self._level < np.quantile(self.light, 0.999)
         return self.image + (self._level if below else self.ground)
 
     @property
     def _level(self) -> float:
-        return max(float(self.pedestal.flat[0]), 0.0)
+        return float(self.pedestal.flat[0])
 
     @property
     def photons(self) -> float:
@@ -392,6 +393,12 @@ default="auto"
                     "left may not be real. Average frames, if you can."
                 )
                 break
+        widest, side = max(info["fwhm_px"] for info in infos), min(frames.shape[-2:])
+        if widest > side > _SMALLEST_PX and infos[0]["fwhm_source"] != "canonical":
+            _warn(
+                f"The PSF of DPSDeblur is {widest:.0f} px wide and X only {side} px; "
+                "check fwhm_px or the pixel size."
+            )
         most = max(info["saturated"] for info in infos)
         if most > _SATURATED:
             _warn(
@@ -418,7 +425,8 @@ default="auto"
             width = self._width(frame)
         scale = np.float64(np.abs(frame).max()) or np.float64(1)
         unit = (frame / scale).astype(np.float32)
-        given = self._prepared(unit, width.fwhm_px)
+        step = rounding_step(frame) / scale
+        given = self._prepared(unit, width.fwhm_px, step)
         found = self._reconstruction(given, self._deblurred(given))
         ground = given.ground if found.dense else 0.0
         done, haze, photons = self._refined(given, found, ground, _width_error(width))
@@ -560,7 +568,7 @@ default="auto"
         dense, known = [], []
 
         def explain(image: np.ndarray, fwhm_px: float) -> tuple[np.ndarray, ...]:
-            given = judge._prepared(image, fwhm_px)
+            given = judge._prepared(image, fwhm_px, step)
             found = judge._deblurred(given)
             dense.append(found.dense)
             known.append(judge._reconstruction(given, found).reconstructed)
@@ -568,18 +576,22 @@ default="auto"
 
         scale = float(np.abs(frame).max()) or 1.0
         unit = (frame / scale).astype(np.float32)
+        step = rounding_step(frame) / scale
         better = agreeing_width(unit, _narrower(width, _BIAS), explain)
         if known[len(known) // 2]:  # at the width as estimated
             return width
         mostly = 2 * sum(dense) > len(dense)
         return _narrower(width, _DENSE_BIAS) if mostly else better
 
-    def _prepared(self, unit: np.ndarray, fwhm_px: float) -> _Prepared:
+    def _prepared(
+        self, unit: np.ndarray, fwhm_px: float, step: float = 0.0
+    ) -> _Prepared:
         """Return an image on the network's grid and what there is to know about it."""
         pedestal, noise = self._pedestal(unit, fwhm_px)
         light = unit - pedestal
         image = fourier_resample(light, CANONICAL_FWHM_PX / fwhm_px)
-        return _Prepared(light, fwhm_px, image, pedestal, noise)
+        rounding = step**2 / 12 * image.size / light.size
+        return _Prepared(light, fwhm_px, image, pedestal, noise, rounding)
 
     def _pedestal(self, image: np.ndarray, fwhm_px: float) -> tuple[np.ndarray, Noise]:
         """Return what is taken off first, and the noise of what is left.
@@ -623,16 +635,16 @@ default="auto"
         from dpskit.weights import load_network
 
         light, sharp = given.image - found.haze, found.sharp
-        nyquist = 0.5 * min(given.fwhm_px / CANONICAL_FWHM_PX, 1.0)
         told, ours = self._told_sim(), self.weights == "compact"
         if told and not ours:
             return replace(found, reconstructed=True)
-        share = 1.0 if told else hidden_share(light, sharp, nyquist, found.dense)
-        if share == 0:
+        nyquist = 0.5 * min(given.fwhm_px / CANONICAL_FWHM_PX, 1.0)
+        noise = HiddenNoise(light, sharp, found.dense, nyquist, given.rounding)
+        if not (told or noise.possible):
             return found
         net = load_network("compact-sim", self._device(), network="deblur")
         known = self._sharp(light, guide_channels(light, CANONICAL_FWHM_PX), net)
-        if not told and share < noise_threshold(light, known):
+        if not (told or noise.shown_by(known)):
             return found
         return replace(found, sharp=known if ours else sharp, reconstructed=True)
 

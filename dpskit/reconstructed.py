@@ -2,10 +2,13 @@
 
 A camera's noise goes on beyond the highest frequency that the optics pass. That of a
 reconstruction ends there, so that it can't be read beyond and a network for images of
-a camera takes part of it for structure.
+a camera takes part of it for structure. Values that were made whole numbers or cut off
+at 0 leave a little beyond, too.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import fft
@@ -16,102 +19,151 @@ from dpskit.preprocessing.noise import beyond_cutoff, unevenness
 from dpskit.preprocessing.psf_choice import CANONICAL_FWHM_PX
 from dpskit.psf.transfer import sampled_airy_otf
 
-__all__ = ["hidden_share", "noise_threshold"]
+__all__ = ["HiddenNoise", "rounding_step"]
 
 _FINE, _FINEST = (0.7, 0.9), (0.9, 1.0)
-_OVER, _OVER_DENSE = 1e3, 3e5
+_OVER, _OVER_ROUNDED, _ROUNDED = 1000.0, 20.0, 5.0
+_LEFT, _LEFT_DENSE, _EASIER = 0.012, 0.4, 0.5
 _EVEN, _STEEP, _MOST = 0.041, 2.8, 0.8
+_CUT_OFF, _PIXELS, _WHOLE = 0.02, 4096, 1e-3
 
 
-def hidden_share(
-    light: np.ndarray, sharp: np.ndarray, nyquist: float = 0.5, dense: bool = False
-) -> float:
-    """Return how much of an image's finest light a result leaves, if it ends there.
+def rounding_step(image: np.ndarray) -> float:
+    """Return the step between the values of an image.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        As it was recorded.
+
+    Returns
+    -------
+    float
+        0 where there is none; infinite, for all that is known, where 2 % of the pixels
+        or more are equally dark, as where negative values were cut off.
+
+    Examples
+    --------
+    >>> image = np.random.default_rng(0).normal(50, 9, (64, 64))
+    >>> rounding_step(image), rounding_step(np.round(image / 3) * 3)
+    (0.0, 3.0)
+    """
+    if np.mean(image == image.min()) >= _CUT_OFF:
+        return float("inf")
+    seen = image.ravel()[:: max(image.size // _PIXELS, 1)].astype(np.float64)
+    steps = np.diff(np.unique(seen))
+    if not steps.size:
+        return 0.0
+    times = steps / steps.min()
+    whole = np.abs(times - np.round(times)).max() < _WHOLE * times.max()
+    few = steps.size < seen.size / 2 or np.all(seen == np.round(seen))
+    return float(steps.min()) if whole and few else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class HiddenNoise:
+    """Noise of an image that could end at the cutoff.
 
     Parameters
     ----------
     light : ndarray of shape (height, width)
         Image without background, on the canonical grid.
     sharp : ndarray of shape (height, width)
-        Its deblurred version.
+        Its version deblurred by a network for images of a camera.
+    dense : bool, default=False
+        Whether light is nearly everywhere; so are errors then.
     nyquist : float, default=0.5
         Highest frequency per axis that the camera saw, as for
         `dpskit.preprocessing.estimate_noise`.
-    dense : bool, default=False
-        Whether light is nearly everywhere; so are errors then.
+    rounding : float, default=0.0
+        Variance that rounding left, in the unit of the light, for its grid.
 
-    Returns
-    -------
-    float
-        Power that `sharp`, blurred again, leaves at 0.9 to 1 of the cutoff over that
-        of the light. 0 for images of a camera: where at 0.7 to 0.9 of the cutoff not
-        1000 times (of dense light 300,000 times) the power is left that is left
-        beyond, or the pixels are too large to look there. Borders, at which light is
-        cut off, do not count.
+    Notes
+    -----
+    Borders, at which light is cut off, do not count. Where the pixels are too large to
+    look beyond the cutoff nothing is hidden. Noise is as even as the light that it
+    comes from; errors are where structures are.
 
     Examples
     --------
     >>> light = np.random.default_rng(0).poisson(9.0, (64, 64)).astype(float)
-    >>> hidden_share(light, light)
-    0.0
+    >>> HiddenNoise(light, light).possible
+    False
     """
-    k = cosine_radius(light.shape)
-    beyond, fine = beyond_cutoff(k, CANONICAL_FWHM_PX, nyquist), _band(k, *_FINE)
-    if not (beyond.any() and fine.any()):
-        return 0.0
-    left = _power(light - _blurred(sharp, k))
-    over = _OVER_DENSE if dense else _OVER
-    if not left[fine].mean() > over * left[beyond].mean():
-        return 0.0
-    finest = _band(k, *_FINEST)
-    return float(left[finest].sum() / max(_power(light)[finest].sum(), 1e-300))
+
+    light: np.ndarray
+    sharp: np.ndarray
+    dense: bool = False
+    nyquist: float = 0.5
+    rounding: float = 0.0
+
+    @property
+    def possible(self) -> bool:
+        """Whether there is little beyond, and `sharp` leaves more than a good fit.
+
+        Half as much as `shown_by` asks for, and of sparse light 1.2 % of what is at 0.7
+        to 0.9 of the cutoff.
+        """
+        seen, fine = _power(self.light), self._band(*_FINE)
+        beyond, over = self._beyond(seen)
+        if not (over and fine.any() and seen[fine].mean() > 0.5 * over * beyond):
+            return False
+        left = self._left(self.sharp)[fine].mean()
+        return self.dense or bool(left > _LEFT * seen[fine].mean())
+
+    def shown_by(self, known: np.ndarray) -> bool:
+        """Tell whether it is, from a version by a network that knows such noise.
+
+        What `known`, blurred again, leaves at 0.7 to 0.9 of the cutoff has to be 1000
+        times what the image has beyond, or 20 times where that is not much more than
+        rounding. Of sparse light `sharp` has to leave more at 0.9 to 1 than a share of
+        ``0.041 exp(2.8 u)``, at most 0.8, where u is the `unevenness` of what `known`
+        leaves; of dense light half of that, and `known` 40 % at 0.7 to 0.9.
+        """
+        seen, fine, finest = (
+            _power(self.light),
+            self._band(*_FINE),
+            self._band(*_FINEST),
+        )
+        beyond, over = self._beyond(seen)
+        left = self._left(known)[fine].mean()
+        if not (over and left > over * beyond):
+            return False
+        share = self._left(self.sharp)[finest].mean() - beyond
+        share /= max(seen[finest].mean(), 1e-300)
+        least = min(_EVEN * np.exp(_STEEP * self._unevenness(known, fine)), _MOST)
+        if not self.dense:
+            return bool(share >= least)
+        return bool(share >= _EASIER * least and left > _LEFT_DENSE * seen[fine].mean())
+
+    def _beyond(self, seen: np.ndarray) -> tuple[float, float]:
+        """Return power beyond the cutoff, and how many times that is enough, or 0."""
+        k = cosine_radius(self.light.shape)
+        band = beyond_cutoff(k, CANONICAL_FWHM_PX, self.nyquist)
+        if not band.any():
+            return 0.0, 0.0
+        beyond = float(seen[band].mean())
+        window = np.prod([np.mean(hann(n) ** 2) for n in self.light.shape])
+        rounded = beyond < _ROUNDED * self.rounding * window
+        return beyond, _OVER_ROUNDED if rounded else _OVER
+
+    def _left(self, sharp: np.ndarray) -> np.ndarray:
+        return _power(self.light - _blurred(sharp))
+
+    def _unevenness(self, sharp: np.ndarray, band: np.ndarray) -> float:
+        left = fft.dctn(self.light - _blurred(sharp), norm="ortho", workers=-1)
+        strength = fft.idctn(left * band, norm="ortho", workers=-1) ** 2
+        return unevenness(strength, self.light, CANONICAL_FWHM_PX)
+
+    def _band(self, low: float, high: float) -> np.ndarray:
+        k = cosine_radius(self.light.shape) * (CANONICAL_FWHM_PX / AIRY_CUTOFF)
+        return (k > low) & (k <= high)
 
 
-def noise_threshold(light: np.ndarray, sharp: np.ndarray) -> float:
-    """Return the `hidden_share` of an image from which on it is noise, not error.
-
-    Noise is as even as the light that it comes from; errors are where structures are.
-
-    Parameters
-    ----------
-    light : ndarray of shape (height, width)
-        Image without background, on the canonical grid.
-    sharp : ndarray of shape (height, width)
-        Its version deblurred by a network that knows such noise.
-
-    Returns
-    -------
-    float
-        ``0.041 exp(2.8 u)``, at most 0.8, where u is the `unevenness` of what `sharp`,
-        blurred again, leaves at 0.7 to 0.9 of the cutoff.
-
-    Examples
-    --------
-    >>> flat = np.ones((64, 64))
-    >>> noise = np.random.default_rng(0).normal(0, 0.1, flat.shape)
-    >>> noise_threshold(flat + noise, flat) < 0.3
-    True
-    >>> noise[:, :32] = 0
-    >>> noise_threshold(flat + noise, flat)
-    0.8
-    """
-    k = cosine_radius(light.shape)
-    left = light - _blurred(sharp, k)
-    spectrum = fft.dctn(left, norm="ortho", workers=-1) * _band(k, *_FINE)
-    strength = fft.idctn(spectrum, norm="ortho", workers=-1) ** 2
-    uneven = unevenness(strength, light, CANONICAL_FWHM_PX)
-    return float(min(_EVEN * np.exp(_STEEP * uneven), _MOST))
-
-
-def _blurred(sharp: np.ndarray, k: np.ndarray) -> np.ndarray:
-    otf = sampled_airy_otf(k, CANONICAL_FWHM_PX).astype(sharp.dtype)
-    spectrum = fft.dctn(sharp, norm="ortho", workers=-1) * otf
+def _blurred(sharp: np.ndarray) -> np.ndarray:
+    otf = sampled_airy_otf(cosine_radius(sharp.shape), CANONICAL_FWHM_PX)
+    spectrum = fft.dctn(sharp, norm="ortho", workers=-1) * otf.astype(sharp.dtype)
     return fft.idctn(spectrum, norm="ortho", workers=-1)
-
-
-def _band(k: np.ndarray, low: float, high: float) -> np.ndarray:
-    frequency = k * (CANONICAL_FWHM_PX / AIRY_CUTOFF)
-    return (frequency > low) & (frequency <= high)
 
 
 def _power(image: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from dpskit._utils.transfer import AIRY_CUTOFF, cosine_radius
 from dpskit.baselines import richardson_lucy
 from dpskit.psf import airy
-from dpskit.reconstructed import hidden_share, noise_threshold
+from dpskit.reconstructed import HiddenNoise, rounding_step
 from dpskit.synth import filaments, optical_image
 
 
@@ -23,44 +23,81 @@ def truth(rng):
 
 
 def noise_to_the_cutoff(image, rng):
-    noise = fft.dctn(rng.normal(0, 0.03, image.shape), norm="ortho")
+    noise = fft.dctn(rng.normal(0, 0.05, image.shape), norm="ortho")
     noise *= cosine_radius(image.shape) < AIRY_CUTOFF / 3.5
     return fft.idctn(noise, norm="ortho")
 
 
-def test_all_that_the_truth_leaves_is_noise(truth, rng):
-    """Its share of the light is known; none is left beyond the cutoff."""
-    mean = blur(truth)
-    image = mean + noise_to_the_cutoff(mean, rng)
-    finest = np.abs(cosine_radius(mean.shape) * 3.5 / AIRY_CUTOFF - 0.95) < 0.05
-    left, seen = (fft.dctn(x)[finest] for x in (image - mean, image))
-    share = hidden_share(image, truth)
-    assert share == pytest.approx(np.sum(left**2) / np.sum(seen**2), rel=0.15)
-    assert share > noise_threshold(image, truth)
+def whole(image, low, high):
+    """Values from low to high as whole numbers of 8 bits."""
+    return np.round(np.clip((image - low) / (high - low), 0, 1) * 255) / 255
 
 
-def test_noise_of_a_camera_goes_on(truth, rng):
-    image = blur(truth) + rng.normal(0, 0.03, truth.shape)
-    assert hidden_share(image, truth) == 0
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("kept", ["all", "whole", "above 0"])
+def test_noise_that_ends_at_the_cutoff_is_hidden(truth, rng, kept, dense):
+    """Also in a file of 8 bits, and where what is below 0 was cut off."""
+    image = blur(truth) + noise_to_the_cutoff(truth, rng)
+    low = {"all": None, "whole": image.min(), "above 0": 0.0}[kept]
+    light, sharp, rounding = image, truth, rounding_step(image)
+    if low is not None:
+        high = image.max()
+        light, sharp = whole(image, low, high), (truth - low) / (high - low)
+        rounding = rounding_step(light) ** 2 / 12
+    noise = HiddenNoise(light, sharp, dense, rounding=rounding)
+    assert noise.possible
+    assert noise.shown_by(sharp)
 
 
-def test_what_is_left_of_a_clean_image_is_error(truth):
-    """Of an image without any noise, also where the pixels are too large to tell."""
+@pytest.mark.parametrize("dense", [False, True])
+def test_noise_of_a_camera_goes_on(truth, rng, dense):
+    image = blur(truth) + rng.normal(0, 0.05, truth.shape)
+    noise = HiddenNoise(image, truth, dense)
+    assert not noise.possible
+    assert not noise.shown_by(truth)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_what_is_left_of_a_clean_image_is_error(truth, dense):
+    """Of an image without any noise, in 8 bits, and of pixels too large to tell."""
     clean = blur(truth)
-    start = richardson_lucy(clean, airy(3.5), 30)
-    assert hidden_share(clean, start) < noise_threshold(clean, start)
-    assert hidden_share(clean[::3, ::3], start[::3, ::3], 0.5 / 3) == 0
+    start = richardson_lucy(clean, airy(3.5), 300)
+    low, high = clean.min(), clean.max()
+    eight = whole(clean, low, high), (start - low) / (high - low)
+    for light, sharp in ((clean, start), eight):
+        noise = HiddenNoise(
+            light, sharp, dense, rounding=rounding_step(light) ** 2 / 12
+        )
+        assert noise.possible is dense
+        assert not noise.shown_by(sharp)
+    noisy = clean + noise_to_the_cutoff(truth, np.random.default_rng(0))
+    coarse = HiddenNoise(noisy[::3, ::3], truth[::3, ::3], dense, 0.5 / 3)
+    assert not coarse.possible
+    assert not coarse.shown_by(truth[::3, ::3])
 
 
 def test_noise_is_as_even_as_the_light_it_comes_from(truth, rng):
-    """As of photons, of error at the brightest places, and of one half alone."""
+    """As of photons; at the brightest places alone it may be error."""
     mean = blur(truth)
-    around = gaussian_filter(mean, 3.0)
-    noise = noise_to_the_cutoff(mean, rng)
-    half = np.arange(mean.shape[1]) < mean.shape[1] // 2
-    photons, bright, one_half = (
-        noise_threshold(mean + 0.1 * noise * strength, truth)
-        for strength in (np.sqrt(around), around**1.5, half)
+    around, noise = gaussian_filter(mean, 3.0), noise_to_the_cutoff(mean, rng)
+    brightest = gaussian_filter((around > np.quantile(around, 0.97)) * 1.0, 3.0)
+    even, bright = (
+        HiddenNoise(mean + 0.3 * noise * strength, truth)
+        for strength in (np.sqrt(around), brightest)
     )
-    assert 1.5 * photons < bright
-    assert 1.5 * photons < one_half
+    assert even.shown_by(truth)
+    assert not bright.shown_by(truth)
+
+
+@pytest.mark.parametrize("step", [1.0, 1 / 255, 16.0])
+def test_rounding_is_that_of_the_step(rng, step):
+    image = rng.normal(50, 10, (64, 64))
+    assert rounding_step(image) == 0
+    assert rounding_step(image.astype(np.float32)) == 0
+    found = rounding_step(np.round(image) * step)
+    assert found == pytest.approx(step)
+
+
+def test_what_is_cut_off_at_0_has_no_known_rounding(rng):
+    image = rng.normal(1, 1, (64, 64))
+    assert rounding_step(np.maximum(image, 0)) == np.inf

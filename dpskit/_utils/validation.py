@@ -37,38 +37,39 @@ def check_image(image: Any, owner: str, *, name: str = "X") -> np.ndarray:
         If the array is sparse, complex, not numeric, of less than two axes,
         empty, or holds NaN or Inf (the first index is named).
     """
+    kind = "image" if name == "image" else f"image {name}"
     if sparse.issparse(image):
         raise InvalidParameterError(
-            f"{owner} expects a dense image {name}; got a sparse matrix. "
+            f"{owner} expects a dense {kind}; got a sparse matrix. "
             f"Pass {name}.toarray()."
         )
     try:
         array = np.asarray(image)
     except ValueError as error:
         raise InvalidParameterError(
-            f"{owner} expects an image {name} with rows of equal length; got {error}."
+            f"{owner} expects an {kind} with rows of equal length; got {error}."
         ) from None
     if array.dtype.kind == "c":
         raise InvalidParameterError(
-            f"{owner} expects a real image {name}: Complex data not supported; "
+            f"{owner} expects a real {kind}: Complex data not supported; "
             f"got dtype {array.dtype}."
         )
     if array.dtype.kind == "O":
-        array = _objects_to_float(array, owner, name)
+        array = _objects_to_float(array, owner, kind)
     if array.dtype.kind not in "buif":
         raise InvalidParameterError(
-            f"{owner} expects a numeric image {name}; got dtype {array.dtype}."
+            f"{owner} expects a numeric {kind}; got dtype {array.dtype}."
         )
     if array.ndim < 2:
         raise InvalidParameterError(
-            f"{owner} expects an image {name} of shape (..., height, width); got "
+            f"{owner} expects an {kind} of shape (..., height, width); got "
             f"shape {array.shape}. Reshape your data, for one line of pixels with "
             f"{name}[None]."
         )
     if array.size == 0:
         what = "feature(s)" if array.shape[-1] == 0 else "sample(s)"
         raise InvalidParameterError(
-            f"{owner} expects a non-empty image {name}; got 0 {what} "
+            f"{owner} expects a non-empty {kind}; got 0 {what} "
             f"(shape={array.shape}) while a minimum of 1 is required."
         )
     array = array.astype(float_type(array.dtype), copy=False)
@@ -77,17 +78,17 @@ def check_image(image: Any, owner: str, *, name: str = "X") -> np.ndarray:
         index = tuple(int(i) for i in np.argwhere(~finite)[0])
         value = "NaN" if np.isnan(array[index]) else "inf"
         raise InvalidParameterError(
-            f"{owner} expects a finite image {name}; got {value} at index {index}."
+            f"{owner} expects a finite {kind}; got {value} at index {index}."
         )
     return array
 
 
-def _objects_to_float(array: np.ndarray, owner: str, name: str) -> np.ndarray:
+def _objects_to_float(array: np.ndarray, owner: str, kind: str) -> np.ndarray:
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidParameterError(
-            f"{owner} expects a numeric image {name}; got objects: {error}."
+            f"{owner} expects a numeric {kind}; got objects: {error}."
         ) from None
 
 

@@ -119,16 +119,26 @@ def _check(args: argparse.Namespace) -> None:
     _build(args, args.pixel_size_nm or 65.0)._check_params()
 
 
+def _known(path: str) -> Any:
+    from dpskit.sim import SIMParameters
+
+    try:
+        return SIMParameters.from_json(Path(path).read_text("utf-8"))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UsageError(
+            f"--parameters needs a file that --save-parameters wrote; got {path}: "
+            f"{error}"
+        ) from None
+
+
 def _build(args: argparse.Namespace, pixel_size_nm: float | None) -> Any:
     """Return the method for the options."""
     from dpskit import Optics, SIMReconstruction
-    from dpskit.sim import SIMParameters
 
     names = ("n_angles", "n_phases", "order", "otf_damping", "wiener", "notch")
     given = chosen(args, *names, "fill_hot_pixels")
     if args.parameters:
-        known = SIMParameters.from_json(Path(args.parameters).read_text("utf-8"))
-        return SIMReconstruction(parameters=known, **given)
+        return SIMReconstruction(parameters=_known(args.parameters), **given)
     if pixel_size_nm is None:
         raise InvalidParameterError(
             "The pixel size is needed and is not in the file; add --pixel-size-nm."
@@ -145,6 +155,7 @@ def _reconstruct(job: Job, args: argparse.Namespace) -> str:
     kept = Path(args.save_parameters) if args.save_parameters else None
     if kept:
         check_free(replace(job, target=kept), args)
+        kept.parent.mkdir(parents=True, exist_ok=True)
     method = _build(args, image.pixel_size_nm)
     image = grouped(image, method.n_angles, method.n_phases, method.order)
     method.set_params(verbose=not args.quiet).fit(image.data)

@@ -225,6 +225,9 @@ def _line(
     top = y.max()
     if not top > 0:
         return 0.0, 0.0, 0.0
-    weight = np.sqrt(count[keep]) / np.maximum(y / top, 1e-3)
-    (gain, floor), spread = np.polyfit(x, y, 1, w=weight, cov="unscaled")
-    return float(gain), float(floor), float(top * np.sqrt(2 * spread[0, 0]))
+    weight = count[keep] / np.maximum(y / top, 1e-3) ** 2
+    middle = np.average(x, weights=weight)
+    spread = np.sum(weight * (x - middle) ** 2)
+    gain = np.sum(weight * (x - middle) * y) / spread
+    floor = np.average(y, weights=weight) - gain * middle
+    return float(gain), float(floor), float(top * np.sqrt(2 / spread))

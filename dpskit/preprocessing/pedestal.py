@@ -143,7 +143,7 @@ def even_light(level: float, left: np.ndarray, noise: Noise) -> float:
     Parameters
     ----------
     level : float
-        That was taken off an image, 0 or more.
+        That was taken off an image; below 0 where the offset is.
     left : ndarray
         What is left of the image, in the same unit.
     noise : Noise
@@ -154,8 +154,8 @@ def even_light(level: float, left: np.ndarray, noise: Noise) -> float:
     float
         `level`, unless the noise of darkness is less than a third of that of so much
         light: then the light that it speaks for, as the offset of a camera has none.
-        Gains are taken one standard error lower, three where `level` is below the peak.
-        Where noise is too weak to tell, all of it is light.
+        Gains are taken one standard error lower, three where `level` is from 0 to the
+        peak. Where noise is too weak to tell, all of it is light, or 0 if it is below.
 
     Examples
     --------
@@ -166,9 +166,9 @@ def even_light(level: float, left: np.ndarray, noise: Noise) -> float:
     4.0
     """
     peak, variance = float(np.quantile(left, 0.999)), float(noise.variance(0.0))
-    gain = noise.gain - (_SURE if level < peak else _LIKELY) * noise.gain_std
-    if gain * _COUNTED <= peak or level * gain <= _SPEAKS * variance:
-        return level
+    gain = noise.gain - (_SURE if 0 <= level < peak else _LIKELY) * noise.gain_std
+    if gain * _COUNTED <= peak or 0 <= level * gain <= _SPEAKS * variance:
+        return max(level, 0.0)
     return variance / noise.gain
 
 

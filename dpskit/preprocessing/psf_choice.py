@@ -193,7 +193,7 @@ def _estimate(frames: Any, owner: str, optics: Optics | None = None) -> Width:
     reason = found[0].reason or "for no known reason"
     warnings.warn(
         f"{owner} could not estimate the PSF width ({reason}) and uses "
-        f"{CANONICAL_FWHM_PX} px; give psf, optics or fwhm_px.",
+        f"{CANONICAL_FWHM_PX} px; give optics or fwhm_px.",
         DpskitWarning,
         stacklevel=2,
     )

@@ -104,3 +104,18 @@ def test_dry_run_writes_nothing(recorded, capsys):
     assert sim(recorded, recorded.with_name("o.tif"), *NAMES, "--dry-run") == 0
     assert "o.tif" in capsys.readouterr().out
     assert not recorded.with_name("o.tif").exists()
+
+
+def test_parameters_that_are_none_are_refused_in_a_sentence(recorded, capsys):
+    for wrong in (recorded, recorded.with_name("nowhere.json"), recorded.parent):
+        out = recorded.with_name("out.tif")
+        assert sim(recorded, out, "--parameters", wrong) == 2
+        assert "--parameters needs a file that" in capsys.readouterr().err
+        assert not out.exists()
+
+
+def test_parameters_are_saved_in_a_folder_that_is_new(recorded):
+    out, kept = recorded.with_name("out.tif"), recorded.parent / "new/known.json"
+    assert sim(recorded, out, *NAMES, "--quiet", "--save-parameters", kept) == 0
+    assert out.exists()
+    assert kept.exists()

@@ -72,3 +72,11 @@ def test_standard_error_of_the_gain_covers_its_scatter():
     ]
     scatter = np.std([noise.gain for noise in found])
     assert scatter < np.mean([noise.gain_std for noise in found]) < 3 * scatter
+
+
+def test_gain_does_not_depend_on_an_offset(rng):
+    light = np.tile(np.linspace(20, 200, 96), (96, 1))
+    seen = rng.poisson(light).astype(float)
+    plain, lifted = estimate_noise(seen, 4.0), estimate_noise(seen + 1e9, 4.0)
+    assert lifted.gain == pytest.approx(plain.gain, rel=1e-3)
+    assert lifted.gain_std == pytest.approx(plain.gain_std, rel=1e-3)
