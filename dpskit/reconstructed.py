@@ -127,8 +127,10 @@ class HiddenNoise:
             self._band(*_FINEST),
         )
         beyond, over = self._beyond(seen)
+        if not (over and fine.any() and finest.any()):
+            return False
         left = self._left(known)[fine].mean()
-        if not (over and left > over * beyond):
+        if not left > over * beyond:
             return False
         share = self._left(self.sharp)[finest].mean() - beyond
         share /= max(seen[finest].mean(), 1e-300)
