@@ -307,7 +307,7 @@ default="auto"
         What two such images lose is given back first, twice in pictures full of light,
         whose fine detail is everywhere, once after SIM. 1.645 times the standard error
         held the truth in 92 to 97 % of the pixels of simulated images at each photon
-        level, after SIM in 89 to 95 %; it can't tell structure that the network took
+        level, after SIM in 86 to 93 %; it can't tell structure that the network took
         for background.
 
         Examples
