@@ -29,7 +29,7 @@ from scipy.signal.windows import tukey
 from skimage.registration import phase_cross_correlation
 
 from benchmarks.quality.report import table, write_page
-from benchmarks.real_pairs import load
+from benchmarks.real_pairs import STEPS, load
 from dpskit import DPSDeblur
 from dpskit._utils.transfer import AIRY_CUTOFF
 from dpskit.baselines import richardson_lucy_path
@@ -39,7 +39,6 @@ from dpskit.psf import airy
 
 PAGE = Path(__file__).parent.parent / "docs/second_recording.md"
 BANDS = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-STEPS = [5, 10, 20, 40]
 W2S = ("001_0", "001_1", "001_2", "010_0")
 PAIRS = {
     f"w2s_{field}": (f"w2s_{field}_avg1", f"w2s_{field}_avg400", 3.0) for field in W2S

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from numbers import Integral, Real
 from typing import Any
 
@@ -68,7 +69,7 @@ class _Prepared:
     noise: Noise
     rounding: float = 0.0
 
-    @property
+    @cached_property
     def ground(self) -> float:
         """The even light that was taken off; the offset of a camera is none."""
         return even_light(self._level, self.light, self.noise)

@@ -9,6 +9,7 @@ at 0 leave a little beyond, too.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import fft
@@ -104,12 +105,13 @@ class HiddenNoise:
         Half as much as `shown_by` asks for, and of sparse light 1.2 % of what is at 0.7
         to 0.9 of the cutoff.
         """
-        seen, fine = _power(self.light), self._band(*_FINE)
-        beyond, over = self._beyond(seen)
-        if not (over and fine.any() and seen[fine].mean() > 0.5 * over * beyond):
+        fine, (beyond, over) = self._band(*_FINE), self._beyond
+        if not (over and fine.any()):
             return False
-        left = self._left(self.sharp)[fine].mean()
-        return self.dense or bool(left > _LEFT * seen[fine].mean())
+        there = self._seen[fine].mean()
+        if not there > 0.5 * over * beyond:
+            return False
+        return self.dense or bool(self._left[fine].mean() > _LEFT * there)
 
     def shown_by(self, known: np.ndarray) -> bool:
         """Tell whether it is, from a version by a network that knows such noise.
@@ -121,41 +123,45 @@ class HiddenNoise:
         leaves; of dense light, unless there is 10 million times less beyond, half of
         that, and `known` 40 % at 0.7 to 0.9.
         """
-        seen, fine, finest = (
-            _power(self.light),
-            self._band(*_FINE),
-            self._band(*_FINEST),
-        )
-        beyond, over = self._beyond(seen)
+        fine, finest = self._band(*_FINE), self._band(*_FINEST)
+        beyond, over = self._beyond
         if not (over and fine.any() and finest.any()):
             return False
-        left = self._left(known)[fine].mean()
+        rest = self.light - _blurred(known)
+        left = _power(rest)[fine].mean()
         if not left > over * beyond:
             return False
-        share = self._left(self.sharp)[finest].mean() - beyond
-        share /= max(seen[finest].mean(), 1e-300)
-        least = min(_EVEN * np.exp(_STEEP * self._unevenness(known, fine)), _MOST)
+        share = self._left[finest].mean() - beyond
+        share /= max(self._seen[finest].mean(), 1e-300)
+        least = min(_EVEN * np.exp(_STEEP * self._unevenness(rest, fine)), _MOST)
         if not self.dense or left > _OVER_DENSE * beyond:
             return bool(share >= least)
-        return bool(share >= _EASIER * least and left > _LEFT_DENSE * seen[fine].mean())
+        most = left > _LEFT_DENSE * self._seen[fine].mean()
+        return bool(share >= _EASIER * least and most)
 
-    def _beyond(self, seen: np.ndarray) -> tuple[float, float]:
+    @cached_property
+    def _seen(self) -> np.ndarray:
+        return _power(self.light)
+
+    @cached_property
+    def _left(self) -> np.ndarray:
+        return _power(self.light - _blurred(self.sharp))
+
+    @cached_property
+    def _beyond(self) -> tuple[float, float]:
         """Return power beyond the cutoff, and how many times that is enough, or 0."""
         k = cosine_radius(self.light.shape)
         band = beyond_cutoff(k, CANONICAL_FWHM_PX, self.nyquist)
         if not band.any():
             return 0.0, 0.0
-        beyond = float(seen[band].mean())
+        beyond = float(self._seen[band].mean())
         window = np.prod([np.mean(hann(n) ** 2) for n in self.light.shape])
         rounded = beyond < _ROUNDED * self.rounding * window
         return beyond, _OVER_ROUNDED if rounded else _OVER
 
-    def _left(self, sharp: np.ndarray) -> np.ndarray:
-        return _power(self.light - _blurred(sharp))
-
-    def _unevenness(self, sharp: np.ndarray, band: np.ndarray) -> float:
-        left = fft.dctn(self.light - _blurred(sharp), norm="ortho", workers=-1)
-        strength = fft.idctn(left * band, norm="ortho", workers=-1) ** 2
+    def _unevenness(self, rest: np.ndarray, band: np.ndarray) -> float:
+        spectrum = fft.dctn(rest, norm="ortho", workers=-1) * band
+        strength = fft.idctn(spectrum, norm="ortho", workers=-1) ** 2
         return unevenness(strength, self.light, CANONICAL_FWHM_PX)
 
     def _band(self, low: float, high: float) -> np.ndarray:
