@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from dpskit._utils.params import validate_params
-from dpskit._utils.validation import check_image
+from dpskit._utils.validation import check_image, warn_below_zero
 from dpskit.exceptions import InvalidParameterError
 
 __all__ = ["ImageTransformer"]
@@ -20,7 +20,8 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
 
     A subclass lists its rules in `_parameter_constraints`, assigns its
     parameters in ``__init__`` and computes one image in `_transform_frame`.
-    What a series shares is learnt in `_fit` and ends in an underscore.
+    What a series shares is learnt in `_fit` and ends in an underscore. Of methods that
+    set `_leaves_out_negative` images mostly below 0 get a warning.
 
     Notes
     -----
@@ -30,6 +31,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {}
+    _leaves_out_negative = False
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Check parameters and images, and learn what a series shares.
@@ -71,6 +73,8 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         self._check_params()
         X = check_image(X, type(self).__name__)
+        if self._leaves_out_negative:
+            warn_below_zero(X, type(self).__name__)
         images, infos = self._transform_frames(X.reshape(-1, *X.shape[-2:]))
         image = images.reshape(*X.shape[:-2], *images.shape[-2:])
         image = image.astype(X.dtype, copy=False)

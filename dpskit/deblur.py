@@ -605,7 +605,7 @@ default="auto"
         noise = estimate_noise(image, fwhm_px)
         dark = dark_level(image, fwhm_px, noise)
         if dark < 0:
-            dark = offset_level(image, fwhm_px)
+            dark = offset_level(image, fwhm_px, noise)
         share = dark / max(float(image.max()) - dark, 1e-30)
         lifted = noise.lifted(-dark)
         large = share > _PEDESTAL or even_light(dark, image - dark, lifted) < dark

@@ -1,6 +1,7 @@
 """Every estimator against scikit-learn's checks and against ours."""
 
 import inspect
+import warnings
 from unittest import SkipTest
 
 import numpy as np
@@ -50,6 +51,21 @@ def test_tables_name_checks(table):
 def test_constructor_takes_every_parameter_that_has_rules(name, estimator):
     parameters = set(inspect.signature(estimator).parameters)
     assert set(estimator._parameter_constraints) == parameters, name
+
+
+@pytest.mark.parametrize("estimator", all_instances(), ids=lambda e: type(e).__name__)
+def test_light_below_zero_is_not_lost_without_a_word(estimator, rng):
+    image = rng.poisson(50.0, (9, 64, 64)).astype(np.float32)
+    below, above = image - 1000, image - image.mean() + 5
+    estimator.fit(above)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        lost = np.ptp(estimator.transform(below)) == 0
+        warned = any("below 0" in str(each.message) for each in said)
+        said.clear()
+        estimator.transform(above)
+        assert not any("below 0" in str(each.message) for each in said)
+    assert warned or not lost
 
 
 class Framewise(ImageTransformer):

@@ -192,6 +192,16 @@ def test_a_level_below_zero_is_an_offset(background):
     assert pearson(low, deblur.transform(image)) > 0.99
 
 
+def test_an_offset_is_the_same_below_zero_and_above():
+    """On a ground that is nowhere dark, so that its darkest level is the offset."""
+    image = scene(photons=300.0).image
+    image = image + 100 * np.linspace(1, 2, image.shape[1])
+    low, high = (
+        DPSDeblur(fwhm_px=3.5).transform(image + offset) for offset in (-1e4, 1e4)
+    )
+    assert np.std(low - high) < 0.05 * np.std(high)
+
+
 def test_single_pixels_below_zero_are_no_offset(rng):
     """Noise that ends at the cutoff, as after SIM, on a dark ground."""
     light = blurred(scene().truth)

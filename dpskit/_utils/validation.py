@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from dpskit._utils.dtype import float_type
-from dpskit.exceptions import InvalidParameterError
+from dpskit.exceptions import DpskitWarning, InvalidParameterError
 
-__all__ = ["check_frame", "check_image", "check_psf", "check_same_shape"]
+__all__ = [
+    "check_frame",
+    "check_image",
+    "check_psf",
+    "check_same_shape",
+    "warn_below_zero",
+]
 
 
 def check_image(image: Any, owner: str, *, name: str = "X") -> np.ndarray:
@@ -150,3 +157,21 @@ def check_frame(image: Any, owner: str, *, name: str = "image") -> np.ndarray:
             f"Got shape {array.shape} instead."
         )
     return array
+
+
+def warn_below_zero(image: np.ndarray, owner: str) -> None:
+    """Warn where more than three quarters of what an image holds is below 0.
+
+    Examples
+    --------
+    >>> warn_below_zero(np.random.default_rng(0).normal(0, 1, (32, 32)), "MSSR")
+    """
+    size = float(np.abs(image).sum(dtype=np.float64))
+    if image.sum(dtype=np.float64) < -size / 2:
+        warnings.warn(
+            f"{owner} takes values below 0 for no light, and "
+            f"{np.mean(image < 0):.0%} of the pixels are below 0; subtract the level "
+            "of dark areas first.",
+            DpskitWarning,
+            stacklevel=3,
+        )

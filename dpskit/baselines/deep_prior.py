@@ -275,6 +275,7 @@ class SelfDeblur(BlurTransformer):
     """
 
     _method = "selfdeblur"
+    _leaves_out_negative = True
     _parameter_constraints = {**PSF_RULES, **_COMMON}
 
     def __init__(

@@ -167,6 +167,7 @@ class MSSR(BlurTransformer):
     (32, 32)
     """
 
+    _leaves_out_negative = True
     _parameter_constraints = {**WIDTH_RULES, **_RULES, "verbose": [bool]}
 
     def __init__(

@@ -242,6 +242,7 @@ class RichardsonLucy(BlurTransformer):
     ((32, 32), True)
     """
 
+    _leaves_out_negative = True
     _parameter_constraints = {
         **PSF_RULES,
         **{name: _RULES[name] for name in ("n_iter", "accelerate", "tv", "stop")},

@@ -228,6 +228,7 @@ class SparseDeconv(BlurTransformer):
     ((32, 32), (32, 32))
     """
 
+    _leaves_out_negative = True
     _parameter_constraints = {**WIDTH_RULES, **_RULES}
 
     def __init__(

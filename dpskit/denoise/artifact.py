@@ -68,6 +68,7 @@ class ArtifactRemover(ImageTransformer):
     (40, 40)
     """
 
+    _leaves_out_negative = True
     _parameter_constraints = {
         "weights": WEIGHTS_RULE,
         "strength": [Interval(Real, 0, 1, closed="both")],

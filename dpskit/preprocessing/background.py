@@ -247,6 +247,7 @@ class WaveletBackground(ImageTransformer):
     (40, 40)
     """
 
+    _leaves_out_negative = True
     _parameter_constraints = {
         "strength": [Options(("weak", "strong"))],
         **_WAVELET_RULES,

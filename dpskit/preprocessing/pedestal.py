@@ -109,7 +109,7 @@ def dark_level(image: np.ndarray, fwhm_px: float, noise: Noise) -> float:
     return min(fine, coarse)
 
 
-def offset_level(image: np.ndarray, fwhm_px: float) -> float:
+def offset_level(image: np.ndarray, fwhm_px: float, noise: Noise) -> float:
     """Return how far below 0 the darkest areas are, 0 where none is.
 
     Parameters
@@ -118,23 +118,27 @@ def offset_level(image: np.ndarray, fwhm_px: float) -> float:
         Any linear unit.
     fwhm_px : float
         Width of the PSF in pixels.
+    noise : Noise
+        Of the image, in its unit.
 
     Returns
     -------
     float
-        In the unit of the image, 0 or less: the level under which 4 % of the pixels
-        are after smoothing over two widths. Single pixels say nothing, for noise and
-        the rings of a SIM reconstruction are below 0 too.
+        In the unit of the image, 0 or less: the darkest level after smoothing over two
+        widths, if 4 % of the pixels are below 0 there. Single pixels say nothing, for
+        noise and the rings of a SIM reconstruction are below 0 too.
 
     Examples
     --------
-    >>> offset_level(np.full((40, 40), -2.0), 3.5)
+    >>> offset_level(np.full((40, 40), -2.0), 3.5, Noise(0.0, 0.0, 0.0))
     -2.0
-    >>> offset_level(1 - 1.5 * np.eye(40), 3.5)
+    >>> offset_level(1 - 1.5 * np.eye(40), 3.5, Noise(0.0, 0.0, 0.0))
     0.0
     """
     smooth = _smooth(image, 2 * fwhm_px)
-    return min(float(np.quantile(smooth, _DARK_AREA)), 0.0)
+    if np.quantile(smooth, _DARK_AREA) >= 0:
+        return 0.0
+    return min(_darkest(smooth, 2 * fwhm_px, noise)[0], 0.0)
 
 
 def even_light(level: float, left: np.ndarray, noise: Noise) -> float:

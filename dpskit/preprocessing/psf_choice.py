@@ -29,6 +29,7 @@ CANONICAL_FWHM_PX = 3.5
 # Real PSFs are 1.0 to 1.3 times as wide as the optics alone would make them.
 _REAL, _REAL_SPREAD = 1.15, 0.12
 _CONTRADICTION = 3.0
+_SAME = 0.01
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def choose_psf(
     Warns
     -----
     DpskitWarning
-        If the width can neither be taken nor estimated and 3.5 px is used.
+        If the width can neither be taken nor estimated and 3.5 px is used, or where
+        `fwhm_px` is left out and says something else.
 
     Examples
     --------
@@ -100,7 +102,9 @@ def choose_psf(
     """
     if psf is not None:
         psf = check_psf(psf, owner, ndim=2)
-        return psf, asdict(Width(_measured_fwhm(psf), fwhm_source="psf"))
+        width = Width(_measured_fwhm(psf), fwhm_source="psf")
+        _leave_out(fwhm_px, width, owner)
+        return psf, asdict(width)
     width = choose_width(optics, fwhm_px, image, learnt=learnt, owner=owner)
     return airy(width.fwhm_px), asdict(width)
 
@@ -134,6 +138,8 @@ def choose_width(
     >>> choose_width(None, 3.0, np.ones((8, 8)))
     Width(fwhm_px=3.0, fwhm_std_px=0.0, fwhm_source='given')
     """
+    if optics is not None:
+        _leave_out(fwhm_px, Width(float(optics.fwhm_px), fwhm_source="optics"), owner)
     if optics is not None and not (real and is_nominal(optics)):
         return Width(float(optics.fwhm_px), fwhm_source="optics")
     if optics is None and fwhm_px is not None:
@@ -223,6 +229,18 @@ def _real_width(optics: Optics, seen: Width | None, owner: str) -> Width:
         fwhm_px *= float(np.exp(share * apart))
         spread = float(np.sqrt(share) * error)
     return Width(fwhm_px, spread * fwhm_px, "optics")
+
+
+def _leave_out(fwhm_px: float | None, width: Width, owner: str) -> None:
+    """Warn where a told width is not that of what wins over it."""
+    if fwhm_px is None or abs(fwhm_px / width.fwhm_px - 1) < _SAME:
+        return
+    warnings.warn(
+        f"The 'fwhm_px' parameter of {owner}, {fwhm_px:g}, is left out, because "
+        f"'{width.fwhm_source}' of {width.fwhm_px:.2f} px wins over it; give one.",
+        DpskitWarning,
+        stacklevel=2,
+    )
 
 
 def _measured_fwhm(psf: np.ndarray) -> float:

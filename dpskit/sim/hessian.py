@@ -122,6 +122,7 @@ class HessianDenoise(ImageTransformer):
     (32, 32)
     """
 
+    _leaves_out_negative = True
     _parameter_constraints = _RULES
 
     def __init__(

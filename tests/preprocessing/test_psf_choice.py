@@ -37,8 +37,9 @@ def estimates(monkeypatch):
 @pytest.mark.parametrize(
     ("given", "fwhm_px", "source"),
     [
-        ((airy(2.0), OPTICS, 5.0), None, "psf"),
-        ((None, OPTICS, 5.0), OPTICS.fwhm_px, "optics"),
+        ((airy(2.0), OPTICS, None), None, "psf"),
+        ((airy(2.0), OPTICS, 2.0), None, "psf"),
+        ((None, OPTICS, OPTICS.fwhm_px), OPTICS.fwhm_px, "optics"),
         ((None, None, 5.0), 5.0, "given"),
     ],
 )
@@ -52,10 +53,17 @@ def test_order(given, fwhm_px, source):
         np.testing.assert_allclose(psf, airy(fwhm_px))
 
 
+@pytest.mark.parametrize("given", [(airy(2.0), None), (None, OPTICS)])
+def test_a_width_that_is_left_out_is_said(given):
+    told = choose_psf(*given, None, IMAGE)[1]
+    with pytest.warns(DpskitWarning, match="'fwhm_px' parameter of .* 5, is left out"):
+        assert choose_psf(*given, 5.0, IMAGE)[1] == told
+
+
 def test_nominal_optics_and_the_image_are_weighed_by_their_precision(estimates):
     start, spread = 1.15 * OPTICS.fwhm_px, 0.12
     image = 3.5 * IMAGE
-    width = choose_width(OPTICS, 5.0, image, real=True)
+    width = choose_width(OPTICS, None, image, real=True)
     precise = np.array([spread, 0.4 / 3.5]) ** -2.0
     mean = np.average(np.log([start, 3.5]), weights=precise)
     assert width.fwhm_px == pytest.approx(np.exp(mean))
