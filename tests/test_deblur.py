@@ -180,6 +180,17 @@ def test_little_light_beside_its_background_is_told():
         DPSDeblur(fwhm_px=3.5).transform(scene(photons=6.0).image)
 
 
+def test_with_eight_orientations_a_turned_image_gives_the_turned_result():
+    """Under haze, which is found by a network too."""
+    seen = scene(photons=300.0).image
+    image = seen + 4 * gaussian_filter(seen, 15)
+    deblur = DPSDeblur(fwhm_px=3.5, orientations=8)
+    result, info = deblur.transform(image, return_info=True)
+    turned = deblur.transform(np.ascontiguousarray(np.rot90(image)))
+    assert np.ptp(info["background"]) > 0
+    assert np.std(turned - np.rot90(result)) < 0.01 * np.std(result)
+
+
 @pytest.mark.parametrize("background", ["auto", "none"])
 def test_a_level_below_zero_is_an_offset(background):
     """Structures on a ground of -100, of which the mean is negative."""
