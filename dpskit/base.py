@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from dpskit._utils.params import validate_params
-from dpskit._utils.validation import check_image, warn_below_zero
+from dpskit._utils.validation import check_image, warn_below_zero, warn_of_colours
 from dpskit.exceptions import InvalidParameterError
 
 __all__ = ["ImageTransformer"]
@@ -49,7 +49,9 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
             The estimator itself.
         """
         self._check_params()
-        self._fit(check_image(X, type(self).__name__))
+        X = check_image(X, type(self).__name__)
+        warn_of_colours(X, type(self).__name__)
+        self._fit(X)
         return self
 
     def transform(self, X: Any, return_info: bool = False) -> Any:
@@ -73,6 +75,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         self._check_params()
         X = check_image(X, type(self).__name__)
+        warn_of_colours(X, type(self).__name__)
         if self._leaves_out_negative:
             warn_below_zero(X, type(self).__name__)
         images, infos = self._transform_frames(X.reshape(-1, *X.shape[-2:]))

@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import dpskit
 from dpskit._utils.params import Matching
 from dpskit.base import ImageTransformer
+from dpskit.exceptions import DpskitWarning
 from dpskit.testing import (
     all_estimators,
     all_instances,
@@ -66,6 +67,14 @@ def test_light_below_zero_is_not_lost_without_a_word(estimator, rng):
         estimator.transform(above)
         assert not any("below 0" in str(each.message) for each in said)
     assert warned or not lost
+
+
+@pytest.mark.parametrize("method", ["fit", "transform"])
+def test_colours_as_the_last_axis_are_warned_of(method, rng):
+    image = rng.random((32, 20, 3))
+    with pytest.warns(DpskitWarning, match="32 frames of 20 x 3 px"):
+        getattr(Framewise(), method)(image)
+    getattr(Framewise(), method)(np.moveaxis(image, -1, -3))
 
 
 class Framewise(ImageTransformer):

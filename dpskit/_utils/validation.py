@@ -17,6 +17,7 @@ __all__ = [
     "check_psf",
     "check_same_shape",
     "warn_below_zero",
+    "warn_of_colours",
 ]
 
 
@@ -175,3 +176,21 @@ def warn_below_zero(image: np.ndarray, owner: str) -> None:
             DpskitWarning,
             stacklevel=3,
         )
+
+
+def warn_of_colours(image: np.ndarray, owner: str) -> None:
+    """Warn where frames of 3 or 4 columns are likely to be colours of pixels.
+
+    Examples
+    --------
+    >>> warn_of_colours(np.zeros((3, 64, 64)), "MSSR")
+    """
+    if image.ndim < 3 or image.shape[-1] not in (3, 4) or min(image.shape[-3:-1]) < 16:
+        return
+    frames, rows, columns = image.shape[-3:]
+    warnings.warn(
+        f"{owner} takes X of shape {image.shape} for {frames} frames of {rows} x "
+        f"{columns} px; if the last axis holds colours, give np.moveaxis(X, -1, -3).",
+        DpskitWarning,
+        stacklevel=3,
+    )
