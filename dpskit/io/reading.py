@@ -21,6 +21,7 @@ from dpskit.io._calibration import (
     ome_calibration,
     tag_pixel_size_nm,
 )
+from dpskit.io._light import light_of
 from dpskit.io.image import Image
 
 __all__ = ["imread"]
@@ -41,7 +42,8 @@ def imread(path: str | os.PathLike, *, memmap: bool = False) -> Image:
         first is read, of a pyramid its full resolution.
     memmap : bool, default=False
         Map the file instead of reading it, for stacks larger than the
-        memory. Only for TIFF that is neither compressed nor scattered.
+        memory. Only for TIFF that is neither compressed nor scattered, and
+        whose values are light as they lie there (see Notes).
 
     Returns
     -------
@@ -66,6 +68,10 @@ def imread(path: str | os.PathLike, *, memmap: bool = False) -> Image:
     The pixel size comes from OME-XML, else from ImageJ's unit, else from
     the resolution tags where those mean at most 10 micrometres (larger
     ones are print resolutions such as 300 dpi).
+
+    High values are light: a TIFF in which white is 0 is inverted, from the
+    highest value of its bit depth. ImageJ marks so what it only shows
+    inverted, and its values are kept.
 
     Examples
     --------
@@ -113,20 +119,18 @@ def _read_tiff(path: Path, memmap: bool) -> Image:
     with _explained(path), _no_broken_pages(path), tifffile.TiffFile(path) as tiff:
         series = tiff.series[0]
         _check_complete(tiff, series, path)
-        found = _calibration(tiff)
-        if memmap:
-            data = _map(path, series)
-        else:
-            data = series.asarray()
-        axes = series.axes
+        found, light = _calibration(tiff), light_of(tiff, path)
+        data = _map(path, series, light) if memmap else series.asarray()
+        data, axes = light(data) if light else data, series.axes
     return _image(data, axes, found, path)
 
 
-def _map(path: Path, series: Any) -> np.ndarray:
-    if series.dataoffset is None:
+def _map(path: Path, series: Any, light: Any) -> np.ndarray:
+    if light or series.dataoffset is None:
+        fault = "have to be inverted" if light else "are compressed or not in one piece"
         raise FileFormatError(
-            f"imread cannot map '{path}', because its pixels are compressed or not "
-            "in one piece; read it with memmap=False."
+            f"imread cannot map '{path}', because its pixels {fault}; read it with "
+            "memmap=False."
         )
     dtype = np.dtype(series.keyframe.parent.byteorder + series.dtype.char)
     return np.memmap(path, dtype, "r", series.dataoffset, series.shape)
@@ -211,11 +215,11 @@ def _explained(path: Path) -> Iterator[None]:
         raise FileFormatError(
             f"imread cannot read '{path}' as a TIFF file: {error}."
         ) from error
-    except (ValueError, KeyError, IndexError, zlib.error, OSError) as error:
+    except (ValueError, LookupError, NotImplementedError, zlib.error, OSError) as error:
         if "imagecodecs" in str(error):
             raise FileFormatError(
-                f"imread needs the package imagecodecs for the compression of "
-                f"'{path}'; install it with pip install \"dpskit[codecs]\"."
+                f"imread needs the package imagecodecs to unpack '{path}'; install "
+                'it with pip install "dpskit[codecs]".'
             ) from error
         raise FileFormatError(
             f"imread cannot read '{path}', because the file is damaged: {error}."

@@ -1,6 +1,7 @@
 """Reading against files that tifffile wrote, whole, cut and strange."""
 
 import logging
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -101,6 +102,50 @@ def test_rgb_becomes_channels(tmp_path):
     image = imread(tmp_path / "a.tif")
     assert (image.axes, image.shape) == ("CYX", (3, 20, 30))
     np.testing.assert_array_equal(image.data[1], rgb[..., 1])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "highest"), [(bool, 1), ("u1", 255), ("u2", 65535), ("u4", 2**32 - 1)]
+)
+def test_white_is_zero_is_inverted(tmp_path, stack, dtype, highest):
+    values = stack % 2 == 1 if dtype is bool else stack.astype(dtype)
+    for name in ("a.tif", "a.ome.tif"):
+        tifffile.imwrite(tmp_path / name, values, photometric="miniswhite")
+        image = imread(tmp_path / name)
+        assert image.dtype == values.dtype
+        np.testing.assert_array_equal(image.data, highest - values.astype(np.int64))
+        with pytest.raises(FileFormatError, match=r"cannot map .* memmap=False"):
+            imread(tmp_path / name, memmap=True)
+
+
+def test_white_is_zero_counts_from_the_bit_depth(tmp_path):
+    nibbles = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    packed = nibbles[:, ::2] << 4 | nibbles[:, 1::2]
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, packed, photometric="miniswhite", metadata=None)
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        tiff.pages[0].tags["BitsPerSample"].overwrite(4)
+        tiff.pages[0].tags["ImageWidth"].overwrite(4)
+    if find_spec("imagecodecs"):
+        np.testing.assert_array_equal(imread(path).data, 15 - nibbles)
+    else:
+        with pytest.raises(FileFormatError, match=r"pip install \"dpskit\[codecs\]\""):
+            imread(path)
+
+
+@pytest.mark.parametrize("dtype", ["i2", "f4"])
+def test_white_is_zero_without_a_highest_value_is_refused(tmp_path, stack, dtype):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, stack.astype(dtype), photometric="miniswhite")
+    with pytest.raises(FileFormatError, match="only unsigned integers allow; got"):
+        imread(path)
+
+
+@pytest.mark.parametrize("memmap", [False, True])
+def test_an_inverted_view_of_imagej_keeps_its_values(tmp_path, stack, memmap):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, stack, photometric="miniswhite", imagej=True)
+    np.testing.assert_array_equal(imread(path, memmap=memmap).data, stack)
 
 
 def test_png_has_values_but_no_pixel_size(tmp_path):
