@@ -1,4 +1,4 @@
-"""Light where a file stores something else: white as 0, palettes, alpha."""
+"""Light where a file stores something else: white as 0, or places in a palette."""
 
 from __future__ import annotations
 
@@ -11,25 +11,55 @@ import numpy as np
 
 from dpskit.exceptions import FileFormatError
 
-__all__ = ["light_of"]
+__all__ = ["is_grey", "light_of"]
 
-_WHITE_IS_ZERO = 0
+_WHITE_IS_ZERO, _PALETTE = 0, 3
+_LUMINANCE = (0.299, 0.587, 0.114)
+# A level of 8 bits among 16: the colours of scales are rounded to these.
+_LEVEL = 257
 
 
 def light_of(tiff: Any, path: Path) -> Callable[[np.ndarray], np.ndarray] | None:
     """Return what turns stored values into light, or None where they are light.
 
-    ImageJ writes a picture that is shown inverted as white is zero, without a
-    change of its values; they are kept.
+    ImageJ inverts and colours only what it shows, OME only colours it; the values
+    are kept.
     """
     series = tiff.series[0]
     page = series.keyframe
-    if tiff.is_imagej or page.photometric != _WHITE_IS_ZERO:
-        return None
-    if series.dtype.kind not in "bu":
+    if page.photometric == _WHITE_IS_ZERO and not tiff.is_imagej:
+        return _inverted(page.bitspersample, series.dtype, path)
+    measured = tiff.is_imagej or tiff.is_ome or page.colormap is None
+    if page.photometric == _PALETTE and not measured:
+        return _looked_up(page.colormap.T)
+    return None
+
+
+def _inverted(bits: int, dtype: np.dtype, path: Path) -> Any:
+    if dtype.kind not in "bu":
         raise FileFormatError(
-            f"imread cannot read '{path}', because white is 0 in it, "
-            f"which only unsigned integers allow; got {series.dtype}."
+            f"imread cannot read '{path}', because white is 0 in it, which only "
+            f"unsigned integers allow; got {dtype}."
         )
-    highest = series.dtype.type(2**page.bitspersample - 1)
-    return partial(np.bitwise_xor, highest)
+    return partial(np.bitwise_xor, dtype.type(2**bits - 1))
+
+
+def _looked_up(palette: np.ndarray) -> Any:
+    """Return what looks values up, or None for a scale that colours measured ones.
+
+    Such a scale gets brighter from its first to its last entry, or darker with
+    each; a palette of a picture has its colours in any order.
+    """
+    grey, luminance = is_grey(palette), palette @ _LUMINANCE
+    brighter = luminance >= np.maximum.accumulate(luminance) - _LEVEL
+    darker = np.diff(luminance) < 0
+    if brighter.all() or (darker.all() and not grey):
+        return None
+    if not (palette % _LEVEL).any() or not (palette % 256).any():
+        palette = (palette >> 8).astype(np.uint8)
+    return (palette[:, 0] if grey else palette).__getitem__
+
+
+def is_grey(palette: np.ndarray) -> bool:
+    """Tell whether red, green and blue of each entry are equal."""
+    return bool((palette == palette[:, :1]).all())

@@ -21,12 +21,13 @@ from dpskit.io._calibration import (
     ome_calibration,
     tag_pixel_size_nm,
 )
-from dpskit.io._light import light_of
+from dpskit.io._light import is_grey, light_of
 from dpskit.io.image import Image
 
 __all__ = ["imread"]
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+_GREY = ("1", "L", "I", "I;16", "I;16B", "F")
 # What tifffile logs, and then reads fewer pages, when the file ends too early.
 _BROKEN = re.compile(r"invalid (page|value) offset|corrupted tag list")
 
@@ -49,7 +50,7 @@ def imread(path: str | os.PathLike, *, memmap: bool = False) -> Image:
     -------
     Image
         `data` of shape (..., height, width): Y and X are always the last
-        axes; the colours of an RGB file become a leading axis C.
+        axes; the colours of an RGB or palette file become a leading axis C.
 
     Raises
     ------
@@ -70,8 +71,10 @@ def imread(path: str | os.PathLike, *, memmap: bool = False) -> Image:
     ones are print resolutions such as 300 dpi).
 
     High values are light: a TIFF in which white is 0 is inverted, from the
-    highest value of its bit depth. ImageJ marks so what it only shows
-    inverted, and its values are kept.
+    highest value of its bit depth, and the colours or greys of a palette take
+    the place of its indices. What only colours a measured image leaves its
+    values: inverted and coloured views of ImageJ, palettes in OME-TIFF, and
+    TIFF palettes that get steadily brighter or, in colours, darker.
 
     Examples
     --------
@@ -100,8 +103,7 @@ def _read_picture(path: Path, memmap: bool) -> Image:
         raise FileFormatError(f"imread can map only TIFF files; got '{path}'.")
     try:
         with Picture.open(path) as picture:
-            coloured = picture.mode not in ("1", "L", "I", "I;16", "I;16B", "F")
-            data = np.array(picture.convert("RGB") if coloured else picture)
+            data = np.array(_grey_or_colours(picture))
     except PermissionError:
         raise
     except (OSError, SyntaxError, ValueError) as error:
@@ -109,8 +111,15 @@ def _read_picture(path: Path, memmap: bool) -> Image:
             f"imread cannot read '{path}', because it is damaged or of another kind "
             f"({error})."
         ) from error
-    axes = "YXC" if coloured else "YX"
+    axes = "YXC"[: data.ndim]
     return _image(data, axes, {"format": path.suffix[1:].upper()}, path)
+
+
+def _grey_or_colours(picture: Any) -> Any:
+    palette = picture.getpalette()
+    if palette and is_grey(np.reshape(palette, (-1, 3))):
+        return picture.convert("L")
+    return picture if picture.mode in _GREY else picture.convert("RGB")
 
 
 def _read_tiff(path: Path, memmap: bool) -> Image:
@@ -121,13 +130,18 @@ def _read_tiff(path: Path, memmap: bool) -> Image:
         _check_complete(tiff, series, path)
         found, light = _calibration(tiff), light_of(tiff, path)
         data = _map(path, series, light) if memmap else series.asarray()
-        data, axes = light(data) if light else data, series.axes
+        axes = series.axes
+        if light:
+            data = light(data)
+            axes += "S" * (data.ndim - len(axes))
     return _image(data, axes, found, path)
 
 
 def _map(path: Path, series: Any, light: Any) -> np.ndarray:
     if light or series.dataoffset is None:
-        fault = "have to be inverted" if light else "are compressed or not in one piece"
+        fault = "are compressed or not in one piece"
+        if light:
+            fault = "have to be inverted or looked up in a palette"
         raise FileFormatError(
             f"imread cannot map '{path}', because its pixels {fault}; read it with "
             "memmap=False."

@@ -148,6 +148,103 @@ def test_an_inverted_view_of_imagej_keeps_its_values(tmp_path, stack, memmap):
     np.testing.assert_array_equal(imread(path, memmap=memmap).data, stack)
 
 
+RAMP = np.arange(256)
+INDICES = np.random.default_rng(3).integers(0, 256, (2, 20, 30)).astype(np.uint8)
+COLOURS = np.random.default_rng(4).integers(0, 256, (3, 256))
+GREYS = np.tile(COLOURS[:1], (3, 1))
+
+
+def _write_palette(path, palette, **options):
+    tifffile.imwrite(
+        path,
+        INDICES,
+        photometric="palette",
+        colormap=np.asarray(palette).astype(np.uint16),
+        **options,
+    )
+
+
+@pytest.mark.parametrize("level", [257, 256])
+def test_colours_of_a_palette_are_read_as_pillow_does(tmp_path, level):
+    from PIL import Image as Picture
+
+    path = tmp_path / "a.tif"
+    _write_palette(path, COLOURS * level)
+    image = imread(path)
+    assert (image.axes[1:], image.dtype) == ("CYX", np.uint8)
+    with Picture.open(path) as picture:
+        for frame, seen in enumerate(image.data):
+            picture.seek(frame)
+            seen_by_pillow = np.moveaxis(np.array(picture.convert("RGB")), -1, 0)
+            np.testing.assert_array_equal(seen, seen_by_pillow)
+    with pytest.raises(FileFormatError, match=r"cannot map .* memmap=False"):
+        imread(path, memmap=True)
+
+
+def test_palette_of_16_bits_keeps_them(tmp_path):
+    _write_palette(tmp_path / "a.tif", COLOURS * 255 + 1)
+    data = imread(tmp_path / "a.tif").data
+    np.testing.assert_array_equal(
+        np.moveaxis(data, 1, 0), COLOURS[:, INDICES] * 255 + 1
+    )
+
+
+@pytest.mark.parametrize("greys", [GREYS, np.tile(RAMP[::-1], (3, 1))])
+def test_grey_palette_gives_one_grey_image(tmp_path, greys):
+    _write_palette(tmp_path / "a.tif", greys * 257)
+    image = imread(tmp_path / "a.tif")
+    assert "C" not in image.axes
+    np.testing.assert_array_equal(image.data, greys[0][INDICES])
+
+
+@pytest.mark.parametrize("memmap", [False, True])
+@pytest.mark.parametrize(
+    "palette",
+    [
+        [RAMP, RAMP, RAMP],
+        [0 * RAMP, RAMP, 0 * RAMP],
+        [RAMP[::-1], 0 * RAMP + 255, RAMP[::-1]],
+        [np.minimum(2 * RAMP, 255), np.maximum(2 * RAMP - 255, 0), 0 * RAMP],
+    ],
+    ids=["grey", "green", "inverted green", "red and yellow"],
+)
+def test_a_colour_scale_leaves_what_was_measured(tmp_path, palette, memmap):
+    _write_palette(tmp_path / "a.tif", np.multiply(palette, 257))
+    image = imread(tmp_path / "a.tif", memmap=memmap)
+    np.testing.assert_array_equal(image.data, INDICES)
+
+
+@pytest.mark.parametrize("name", ["viridis", "magma", "inferno", "plasma", "cividis"])
+def test_colour_scales_of_8_bits_are_known(tmp_path, name):
+    """Their luminance falls by a third of a level here and there."""
+    colormaps = pytest.importorskip("matplotlib").colormaps
+    palette = colormaps[name](RAMP, bytes=True).T[:3].astype(int)
+    _write_palette(tmp_path / "a.tif", palette * 257)
+    np.testing.assert_array_equal(imread(tmp_path / "a.tif").data, INDICES)
+
+
+@pytest.mark.parametrize("dialect", ["imagej", "ome"])
+def test_imagej_and_ome_only_colour_what_they_show(tmp_path, dialect):
+    path = tmp_path / "a.tif"
+    _write_palette(path, COLOURS * 257, **{dialect: True})
+    np.testing.assert_array_equal(imread(path).data, INDICES)
+
+
+@pytest.mark.parametrize("suffix", ["png", "gif"])
+def test_palette_pictures_are_grey_or_coloured(tmp_path, suffix):
+    from PIL import Image as Picture
+
+    path = tmp_path / f"a.{suffix}"
+    for palette, axes in ((GREYS, "YX"), (COLOURS, "CYX")):
+        picture = Picture.fromarray(INDICES[0])
+        picture.putpalette(palette.T.astype(np.uint8).tobytes())
+        picture.save(path)
+        image = imread(path)
+        expected = palette[:, INDICES[0]] if axes == "CYX" else palette[0][INDICES[0]]
+        assert image.axes == axes
+        np.testing.assert_array_equal(image.data, expected)
+
+
 def test_png_has_values_but_no_pixel_size(tmp_path):
     from PIL import Image as Picture
 
