@@ -1,4 +1,4 @@
-"""Light where a file stores something else: white as 0, or places in a palette."""
+"""Light where a file stores something else: white as 0, a palette, alpha."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from dpskit.exceptions import FileFormatError
 
-__all__ = ["is_grey", "light_of"]
+__all__ = ["is_grey", "light_of", "without_alpha"]
 
 _WHITE_IS_ZERO, _PALETTE = 0, 3
+_ALPHA = (1, 2)
 _LUMINANCE = (0.299, 0.587, 0.114)
 # A level of 8 bits among 16: the colours of scales are rounded to these.
 _LEVEL = 257
@@ -63,3 +64,18 @@ def _looked_up(palette: np.ndarray) -> Any:
 def is_grey(palette: np.ndarray) -> bool:
     """Tell whether red, green and blue of each entry are equal."""
     return bool((palette == palette[:, :1]).all())
+
+
+def without_alpha(data: np.ndarray, page: Any, axes: str) -> tuple[np.ndarray, str]:
+    """Return values and axes without the samples that tell how opaque a pixel is."""
+    extra = page.extrasamples
+    kinds = (0,) * (page.samplesperpixel - len(extra)) + tuple(extra)
+    keep = [i for i, kind in enumerate(kinds) if kind not in _ALPHA]
+    if "S" not in axes or len(keep) == len(kinds):
+        return data, axes
+    before = (slice(None),) * axes.index("S")
+    if len(keep) == 1:
+        return data[*before, keep[0]], axes.replace("S", "")
+    # Alpha mostly comes last: a slice leaves a mapped file on the disk.
+    last = keep[-1] == len(keep) - 1
+    return data[*before, slice(len(keep)) if last else keep], axes

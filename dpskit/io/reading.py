@@ -21,13 +21,13 @@ from dpskit.io._calibration import (
     ome_calibration,
     tag_pixel_size_nm,
 )
-from dpskit.io._light import is_grey, light_of
+from dpskit.io._light import is_grey, light_of, without_alpha
 from dpskit.io.image import Image
 
 __all__ = ["imread"]
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
-_GREY = ("1", "L", "I", "I;16", "I;16B", "F")
+_GREY = ("1", "L", "I;16", "I;16B", "F")
 # What tifffile logs, and then reads fewer pages, when the file ends too early.
 _BROKEN = re.compile(r"invalid (page|value) offset|corrupted tag list")
 
@@ -50,7 +50,8 @@ def imread(path: str | os.PathLike, *, memmap: bool = False) -> Image:
     -------
     Image
         `data` of shape (..., height, width): Y and X are always the last
-        axes; the colours of an RGB or palette file become a leading axis C.
+        axes; the colours of an RGB or palette file become a leading axis C,
+        and alpha is left out.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def _read_picture(path: Path, memmap: bool) -> Image:
         raise FileFormatError(f"imread can map only TIFF files; got '{path}'.")
     try:
         with Picture.open(path) as picture:
-            data = np.array(_grey_or_colours(picture))
+            data = np.array(_grey_or_colours(picture, path))
     except PermissionError:
         raise
     except (OSError, SyntaxError, ValueError) as error:
@@ -115,10 +116,21 @@ def _read_picture(path: Path, memmap: bool) -> Image:
     return _image(data, axes, {"format": path.suffix[1:].upper()}, path)
 
 
-def _grey_or_colours(picture: Any) -> Any:
-    palette = picture.getpalette()
-    if palette and is_grey(np.reshape(palette, (-1, 3))):
+def _grey_or_colours(picture: Any, path: Path) -> Any:
+    """Return it without alpha; warn where Pillow reads 8 of 16 bits."""
+    stored, palette = str(picture.tile), picture.getpalette()
+    if ";16" in stored and picture.mode in ("RGB", "RGBA"):
+        warnings.warn(
+            f"Only the upper 8 of the 16 bits of '{path}' are read, because it has "
+            "colours or alpha; save it as TIFF to keep all.",
+            DpskitWarning,
+            stacklevel=4,
+        )
+    grey = picture.mode == "LA" or "LA;16" in stored
+    if grey or (palette and is_grey(np.reshape(palette, (-1, 3)))):
         return picture.convert("L")
+    if picture.mode == "I":  # a PNG of 16 bits in older Pillow
+        return picture.convert("I;16")
     return picture if picture.mode in _GREY else picture.convert("RGB")
 
 
@@ -130,7 +142,7 @@ def _read_tiff(path: Path, memmap: bool) -> Image:
         _check_complete(tiff, series, path)
         found, light = _calibration(tiff), light_of(tiff, path)
         data = _map(path, series, light) if memmap else series.asarray()
-        axes = series.axes
+        data, axes = without_alpha(data, series.keyframe, series.axes)
         if light:
             data = light(data)
             axes += "S" * (data.ndim - len(axes))

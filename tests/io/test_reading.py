@@ -1,6 +1,8 @@
 """Reading against files that tifffile wrote, whole, cut and strange."""
 
 import logging
+import struct
+import zlib
 from importlib.util import find_spec
 
 import numpy as np
@@ -243,6 +245,92 @@ def test_palette_pictures_are_grey_or_coloured(tmp_path, suffix):
         expected = palette[:, INDICES[0]] if axes == "CYX" else palette[0][INDICES[0]]
         assert image.axes == axes
         np.testing.assert_array_equal(image.data, expected)
+
+
+RGBA = np.random.default_rng(5).integers(0, 256, (20, 30, 4)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("memmap", [False, True])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("dialect", [{}, {"ome": True}])
+def test_alpha_is_left_out(tmp_path, dialect, frames, planar, memmap):
+    path, values = tmp_path / "a.tif", RGBA
+    if planar == "separate":
+        values = np.moveaxis(values, -1, 0)
+    if frames == 2:
+        values = np.stack([values, values[..., ::-1]])
+    tifffile.imwrite(path, values, photometric="rgb", planarconfig=planar, **dialect)
+    image = imread(path, memmap=memmap)
+    assert isinstance(image.data, np.memmap) == memmap
+    colours = values if planar == "separate" else np.moveaxis(values, -1, -3)
+    np.testing.assert_array_equal(image.data, colours[..., :3, :, :])
+
+
+def test_alpha_before_other_samples_and_beside_grey(tmp_path):
+    path = tmp_path / "a.tif"
+    five = np.concatenate([RGBA, RGBA[..., :1]], axis=-1)
+    options = {"planarconfig": "contig", "extrasamples": ["assocalpha", "unspecified"]}
+    tifffile.imwrite(path, five, photometric="rgb", **options)
+    expected = np.moveaxis(five[..., [0, 1, 2, 4]], -1, 0)
+    np.testing.assert_array_equal(imread(path).data, expected)
+    options["extrasamples"] = ["unassalpha"]
+    tifffile.imwrite(path, RGBA[..., :2], photometric="minisblack", **options)
+    image = imread(path)
+    assert image.axes == "YX"
+    np.testing.assert_array_equal(image.data, RGBA[..., 0])
+
+
+def test_samples_without_a_meaning_are_channels(tmp_path):
+    path = tmp_path / "a.tif"
+    options = {"planarconfig": "contig", "extrasamples": [0, 0, 0]}
+    tifffile.imwrite(path, RGBA, photometric="minisblack", **options)
+    np.testing.assert_array_equal(imread(path).data, np.moveaxis(RGBA, -1, 0))
+
+
+@pytest.mark.parametrize(("mode", "n"), [("LA", 1), ("PA", 1), ("RGBA", 3)])
+def test_alpha_of_pictures_is_left_out(tmp_path, mode, n):
+    from PIL import Image as Picture
+
+    suffix = "png" if mode != "PA" else "tif"
+    opaque = RGBA[..., :3] if n == 3 else RGBA[..., 0]
+    picture = Picture.fromarray(opaque).convert(mode)
+    picture.putalpha(Picture.fromarray(RGBA[..., 3]))
+    picture.save(tmp_path / f"a.{suffix}")
+    image = imread(tmp_path / f"a.{suffix}")
+    expected = opaque if n == 1 else np.moveaxis(opaque, -1, 0)
+    np.testing.assert_array_equal(image.data, expected)
+
+
+def _write_png(path, values, colour_type):
+    """Pillow writes 16 bits of grey alone."""
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in values)
+    height, width = values.shape[:2]
+    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in (
+        (b"IHDR", header),
+        (b"IDAT", zlib.compress(lines)),
+        (b"IEND", b""),
+    ):
+        content += struct.pack(">I", len(data)) + kind + data
+        content += struct.pack(">I", zlib.crc32(kind + data))
+    path.write_bytes(content)
+
+
+def test_png_of_16_bits(tmp_path):
+    values = np.random.default_rng(6).integers(0, 2**16, (20, 30, 4)).astype(np.uint16)
+    path = tmp_path / "a.png"
+    _write_png(path, values[..., 0], 0)
+    image = imread(path)
+    assert image.dtype == np.uint16
+    np.testing.assert_array_equal(image.data, values[..., 0])
+    for colour_type, samples, n in ((2, 3, 3), (4, 2, 1), (6, 4, 3)):
+        _write_png(path, values[..., :samples], colour_type)
+        with pytest.warns(DpskitWarning, match="upper 8 of the 16 bits"):
+            image = imread(path)
+        expected = values[..., 0] if n == 1 else np.moveaxis(values[..., :3], -1, 0)
+        np.testing.assert_array_equal(image.data, expected >> 8)
 
 
 def test_png_has_values_but_no_pixel_size(tmp_path):
