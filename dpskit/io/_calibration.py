@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 from xml.etree import ElementTree
@@ -86,6 +87,10 @@ def imagej_calibration(tags: Any, ij: dict[str, Any]) -> dict[str, Any]:
         density = _pixels_per_unit(tags, name)
         own_unit = ij.get(f"{axis}unit", unit)
         sizes.append(nm_from(1 / density, own_unit) if density else None)
+    names, labels = _listed(ij.get("channel_names")), ij.get("Labels")
+    labels = [labels] if isinstance(labels, str) else labels
+    if names and labels == names * (len(labels or "") // len(names)):
+        labels = None
     return {
         "x_nm": sizes[0],
         "y_nm": sizes[1],
@@ -93,9 +98,18 @@ def imagej_calibration(tags: Any, ij: dict[str, Any]) -> dict[str, Any]:
         "frame_interval_s": _convert(
             ij.get("finterval"), ij.get("tunit", "s"), _SECONDS
         ),
-        "labels": ij.get("Labels"),
+        "channel_names": names,
+        "labels": labels,
         "description": ij.get("Info"),
     }
+
+
+def _listed(text: Any) -> list | None:
+    try:
+        found = json.loads(text)
+    except (TypeError, ValueError):
+        return None
+    return found if isinstance(found, list) else None
 
 
 def ome_calibration(xml: str) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
-from math import inf
+from math import inf, prod
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,8 @@ def imwrite(
         Size of the square pixels in nm, greater than 0.
     metadata : dict, optional
         What `imread` found; "z_step_nm", "frame_interval_s",
-        "channel_names", "labels" and "description" are written.
+        "channel_names", "labels" and "description" are written. ImageJ shows
+        the names of channels as labels where there are none.
     overwrite : bool, default=False
         Replace an existing file.
 
@@ -133,22 +135,33 @@ def _options(
             "The 'path' parameter of imwrite must be a name in .tif or .tiff. "
             f"Got '{path}' instead."
         )
+    names = _channel_names(data, axes, metadata)
     if name.endswith(_OME):
         if data.dtype.name not in _OME_DTYPES:
             raise InvalidParameterError(
                 f"The 'data' parameter of imwrite must be of a dtype that OME-TIFF "
                 f"knows. Got {data.dtype} instead."
             )
-        n = data.shape[axes.index("C")] if "C" in axes else 1
-        return _ome_options(axes, pixel, metadata, n) | {"bigtiff": big}
+        return _ome_options(axes, pixel, metadata, names) | {"bigtiff": big}
     letters = iter(_IMAGEJ_AXES)
     ordered = all(axis in letters for axis in axes)
     if data.dtype.name in _IMAGEJ_DTYPES and ordered and not big:
-        return _imagej_options(axes, pixel, metadata)
+        labels = names and names * (prod(data.shape[:-2]) // len(names))
+        return _imagej_options(axes, pixel, metadata, names, labels)
     return _plain_options(axes, pixel, metadata) | {"bigtiff": big}
 
 
-def _imagej_options(axes: str, pixel: float | None, metadata: dict) -> dict[str, Any]:
+def _channel_names(data: np.ndarray, axes: str, metadata: dict) -> list[str] | None:
+    """Return one name per channel, or None."""
+    n_channels = data.shape[axes.index("C")] if "C" in axes else 1
+    names = [str(name) for name in metadata.get("channel_names") or ()]
+    return names if len(names) == n_channels else None
+
+
+def _imagej_options(
+    axes: str, pixel: float | None, metadata: dict, names: Any, labels: Any
+) -> dict[str, Any]:
+    """Label the planes with the names of their channels, unless they have labels."""
     z_step = metadata.get("z_step_nm")
     known = {
         "axes": axes,
@@ -156,7 +169,8 @@ def _imagej_options(axes: str, pixel: float | None, metadata: dict) -> dict[str,
         "zunit": "um" if z_step else None,
         "spacing": z_step and z_step / 1e3,
         "finterval": metadata.get("frame_interval_s"),
-        "Labels": metadata.get("labels"),
+        "channel_names": json.dumps(names) if names else None,
+        "Labels": metadata.get("labels") or labels,
         "Info": metadata.get("description"),
     }
     density = 1e3 / pixel if pixel else 1.0
@@ -169,9 +183,8 @@ def _imagej_options(axes: str, pixel: float | None, metadata: dict) -> dict[str,
 
 
 def _ome_options(
-    axes: str, pixel: float | None, metadata: dict, n_channels: int
+    axes: str, pixel: float | None, metadata: dict, names: Any
 ) -> dict[str, Any]:
-    names = metadata.get("channel_names")
     z_step = metadata.get("z_step_nm")
     known = {
         "axes": axes,
@@ -179,7 +192,7 @@ def _ome_options(
         "PhysicalSizeY": pixel and pixel / 1e3,
         "PhysicalSizeZ": z_step and z_step / 1e3,
         "TimeIncrement": metadata.get("frame_interval_s"),
-        "Channel": {"Name": names} if names and len(names) == n_channels else None,
+        "Channel": {"Name": names} if names else None,
         "Description": metadata.get("description"),
     }
     return {"ome": True, "metadata": _known(known)}

@@ -58,6 +58,15 @@ def test_imagej_units(tmp_path, stack, unit, per_unit, nm):
     assert imread(tmp_path / "a.tif").pixel_size_nm == expected
 
 
+def test_strange_channel_names_of_imagej_are_none(tmp_path, stack):
+    for text in ("3", "actin", '"actin"'):
+        metadata = {"axes": "CYX", "channel_names": text, "Labels": list("abcde")}
+        tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata=metadata)
+        found = imread(tmp_path / "a.tif").metadata
+        assert "channel_names" not in found
+        assert found["labels"] == list("abcde")
+
+
 @pytest.mark.parametrize(
     ("size", "unit", "nm"), [(0.08, "µm", 80), (80, "nm", 80), (1, "pixel", None)]
 )

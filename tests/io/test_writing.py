@@ -77,6 +77,38 @@ def test_channel_names_and_labels(tmp_path):
     assert imread(tmp_path / "a.tif").metadata["labels"] == ["first", "second"]
 
 
+@pytest.mark.parametrize("axes", ["CYX", "TZCYX"])
+def test_imagej_keeps_channel_names_and_shows_them(tmp_path, axes):
+    data = np.zeros((3, 4, 2, 8, 9), np.float32)[(0,) * (5 - len(axes))]
+    names = ["α-tubulin = 1", "dna"]
+    path, again = tmp_path / "a.tif", tmp_path / "b.tif"
+    imwrite(path, data, axes=axes, metadata={"channel_names": names})
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.is_imagej
+        assert tiff.imagej_metadata["Labels"] == names * (data.size // (2 * 8 * 9))
+    image = imread(path)
+    assert image.metadata["channel_names"] == names
+    assert "labels" not in image.metadata, "the names changed would not be shown"
+    imwrite(again, image)
+    assert imread(again).metadata == image.metadata
+
+
+def test_imagej_keeps_labels_beside_channel_names(tmp_path):
+    notes = {"channel_names": ["actin", "dna"], "labels": ["first", "second"]}
+    imwrite(tmp_path / "a.tif", DATA[:, 0], axes="CYX", metadata=notes)
+    found = imread(tmp_path / "a.tif").metadata
+    assert {key: found[key] for key in notes} == notes
+
+
+def test_imagej_names_one_channel_or_none(tmp_path):
+    one, path = DATA[0, 0], tmp_path / "a.tif"
+    imwrite(path, one, metadata={"channel_names": [488], "labels": ["green"]})
+    found = imread(path).metadata
+    assert (found["channel_names"], found["labels"]) == (["488"], ["green"])
+    imwrite(path, one, metadata={"channel_names": ["a", "b"]}, overwrite=True)
+    assert not {"channel_names", "labels"} & set(imread(path).metadata)
+
+
 def test_an_image_brings_its_own_facts(tmp_path):
     image = Image(DATA[:, 0], "CYX", 40.0, {"labels": ["a", "b"]})
     imwrite(tmp_path / "a.tif", image)
