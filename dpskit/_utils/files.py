@@ -67,6 +67,10 @@ def atomic_path(path: str | os.PathLike, *, overwrite: bool = False) -> Iterator
 
 def check_target(path: Path, overwrite: bool) -> None:
     """Raise unless a file may be written there."""
+    if not path.parent.is_dir():
+        raise FileFormatError(
+            f"'{path}' cannot be written, because there is no folder '{path.parent}'."
+        )
     if path.is_dir():
         raise FileFormatError(f"'{path}' cannot be written, because it is a folder.")
     if path.exists() and not overwrite:

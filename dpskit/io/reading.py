@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from dpskit._utils.params import validate_params
 from dpskit.exceptions import DpskitWarning, FileFormatError
 from dpskit.io._calibration import (
     imagej_calibration,
@@ -55,6 +56,8 @@ def imread(path: str | os.PathLike, *, memmap: bool = False) -> Image:
 
     Raises
     ------
+    InvalidParameterError
+        If `path` is no path.
     FileNotFoundError
         If there is no such file.
     FileFormatError
@@ -87,6 +90,7 @@ def imread(path: str | os.PathLike, *, memmap: bool = False) -> Image:
     >>> image.axes, round(image.pixel_size_nm, 6), image.dtype
     ('TYX', 65.0, dtype('float32'))
     """
+    validate_params({"path": [str, os.PathLike]}, {"path": path}, "imread")
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"imread found no file '{path}'.")

@@ -19,6 +19,10 @@ from dpskit.io.image import Image
 
 __all__ = ["atomic_path", "imwrite"]
 
+_RULES = {
+    "path": [str, os.PathLike],
+    "pixel_size_nm": [Interval(Real, 0, inf, "neither"), None],
+}
 _OME = (".ome.tif", ".ome.tiff")
 _DEFAULT_AXES = {2: "YX", 3: "TYX", 4: "TZYX", 5: "TZCYX"}
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
@@ -70,7 +74,8 @@ def imwrite(
     FileExistsError
         If the file exists and `overwrite` is False.
     FileFormatError
-        If the file cannot be written, for example on a full disk.
+        If the file cannot be written, for example on a full disk or into a
+        folder that is not there.
 
     See Also
     --------
@@ -83,18 +88,14 @@ def imwrite(
     >>> path = os.path.join(tempfile.mkdtemp(), "cell.ome.tif")
     >>> imwrite(path, np.zeros((8, 8), np.float32), pixel_size_nm=32.5)
     """
-    path = Path(path)
     if isinstance(data, Image):
         axes = axes or data.axes
         pixel_size_nm = pixel_size_nm or data.pixel_size_nm
         metadata, data = data.metadata if metadata is None else metadata, data.data
     data = _check_data(data)
     axes = _check_axes(axes, data)
-    validate_params(
-        {"pixel_size_nm": [Interval(Real, 0, inf, "neither"), None]},
-        {"pixel_size_nm": pixel_size_nm},
-        "imwrite",
-    )
+    validate_params(_RULES, {"path": path, "pixel_size_nm": pixel_size_nm}, "imwrite")
+    path = Path(path)
     options = _options(path, data, axes, pixel_size_nm, dict(metadata or {}))
     with atomic_path(path, overwrite=overwrite) as temporary:
         from tifffile import imwrite as write

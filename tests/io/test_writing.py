@@ -194,8 +194,16 @@ def test_folder_and_missing_folder(tmp_path):
     (tmp_path / "a.tif").mkdir()
     with pytest.raises(FileFormatError, match="it is a folder"):
         imwrite(tmp_path / "a.tif", DATA, overwrite=True)
-    with pytest.raises(FileFormatError, match="No such file or directory"):
+    with pytest.raises(FileFormatError, match=r"there is no folder '.*none'"):
         imwrite(tmp_path / "none" / "a.tif", DATA)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"a.tif"])
+@pytest.mark.parametrize("function", [imread, lambda path: imwrite(path, DATA)])
+def test_what_is_no_path(path, function):
+    words = "'path' parameter of im(read|write) must be an instance of str or .* Got "
+    with pytest.raises(InvalidParameterError, match=f"{words}{path!r} instead"):
+        function(path)
 
 
 @pytest.mark.parametrize(
