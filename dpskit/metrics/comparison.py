@@ -13,7 +13,7 @@ import joblib
 import numpy as np
 
 from dpskit._utils.files import atomic_path
-from dpskit._utils.params import Options, validate_params
+from dpskit._utils.params import Matching, Options, validate_params
 from dpskit._utils.validation import check_image
 from dpskit.exceptions import InvalidParameterError
 from dpskit.metrics.fidelity import match_intensity
@@ -21,7 +21,18 @@ from dpskit.metrics.table import METRICS, SOURCE_METRICS
 
 __all__ = ["compare"]
 
-_RULES = {"match": [Options(("none", "scale", "affine"))]}
+_RULES = {
+    "methods": [Matching("a dict", lambda value: isinstance(value, Mapping))],
+    "images": [Matching("a dict or a list", lambda value: isinstance(value, Iterable))],
+    "metrics": [
+        Matching(
+            "a list of names and callables",
+            lambda value: isinstance(value, Iterable) and not isinstance(value, str),
+        )
+    ],
+    "match": [Options(("none", "scale", "affine"))],
+    "cache": [None, str, os.PathLike],
+}
 
 
 def compare(
@@ -71,7 +82,8 @@ def compare(
     Raises
     ------
     InvalidParameterError
-        If a metric has no such name, or a method is not one.
+        If a parameter is of another kind, a metric has no such name, or a
+        method is not one.
 
     Examples
     --------
@@ -82,7 +94,8 @@ def compare(
     >>> rows[0]["method"], rows[0]["image"], round(rows[0]["value"], 6)
     ('half', '0', 1.0)
     """
-    validate_params(_RULES, {"match": match}, "compare")
+    params = {"methods": methods, "images": images, "metrics": metrics}
+    validate_params(_RULES, params | {"match": match, "cache": cache}, "compare")
     measures = dict(_measure(metric, match) for metric in metrics)
     calls = {name: _call(name, method) for name, method in methods.items()}
     pairs = {name: _pair(item) for name, item in _named(images).items()}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from dpskit._utils.params import validate_params
 from dpskit.metrics.artefacts import error_map
 from dpskit.metrics.fidelity import nrmse, pearson, psnr, spectral_signal_ratio
 from dpskit.metrics.resolution import decorrelation
@@ -79,11 +81,18 @@ def metric_text(metric: str, value: float) -> tuple[str, str]:
     name, value : str
         The value with its unit.
 
+    Raises
+    ------
+    InvalidParameterError
+        If `metric` is no str or `value` no number.
+
     Examples
     --------
     >>> metric_text("psnr", 31.249), metric_text("mine", 0.12345)
     (('PSNR', '31.2 dB'), ('mine', '0.123'))
     """
+    rules = {"metric": [str], "value": [Real]}
+    validate_params(rules, {"metric": metric, "value": value}, "metric_text")
     name, digits, unit = _TEXTS.get(metric, (metric, ".3g", ""))
     return name, "–" if np.isnan(value) else f"{value:{digits}}{unit}"
 

@@ -70,6 +70,25 @@ def test_rejects_what_is_none(pair, methods, metrics, word):
         compare(methods, [pair], metrics)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("methods", [abs], "a dict"),
+        ("images", 3, "a dict or a list"),
+        ("metrics", "psnr", "a list of names and callables"),
+        ("metrics", None, "a list of names and callables"),
+        ("cache", 3, "None or an instance of str or an instance of PathLike"),
+    ],
+)
+def test_names_the_parameter_of_another_kind(pair, name, value, allowed):
+    given = {"methods": {"abs": abs}, "images": [pair], "metrics": ["psnr"]}
+    with pytest.raises(InvalidParameterError) as error:
+        compare(**given | {name: value})
+    assert str(error.value) == (
+        f"The '{name}' parameter of compare must be {allowed}. Got {value!r} instead."
+    )
+
+
 def test_match_brings_results_to_the_truth_first(pair):
     image, truth = pair
     methods = {"far": lambda x: 40 * x + 7}

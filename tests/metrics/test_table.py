@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from dpskit.metrics import METRICS
+from dpskit.exceptions import InvalidParameterError
+from dpskit.metrics import METRICS, metric_text
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -31,6 +32,24 @@ def test_inputs_of_any_type_and_layout_are_left_alone(name, dtype):
     assert metric(reference, image) == pytest.approx(expected, rel=1e-9)
     np.testing.assert_array_equal(before[0], reference)
     np.testing.assert_array_equal(before[1], image)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "words"),
+    [
+        ("psnr", "b", "'value' parameter of metric_text must be a float. Got 'b'"),
+        ("psnr", None, "'value' parameter of metric_text must be a float. Got None"),
+        (["psnr"], 1.0, "'metric' parameter of metric_text must be an instance of str"),
+    ],
+)
+def test_metric_text_names_the_parameter_of_another_kind(metric, value, words):
+    with pytest.raises(InvalidParameterError, match=words):
+        metric_text(metric, value)
+
+
+def test_metric_text_takes_numbers_of_numpy():
+    assert metric_text("psnr", np.float32(31.25)) == ("PSNR", "31.2 dB")
+    assert metric_text("mine", np.int64(3)) == ("mine", "3")
 
 
 def test_table_cannot_be_changed():
