@@ -45,7 +45,7 @@ def check_image(image: Any, owner: str, *, name: str = "X") -> np.ndarray:
         If the array is sparse, complex, not numeric, of less than two axes,
         empty, or holds NaN or Inf (the first index is named).
     """
-    kind = "image" if name == "image" else f"image {name}"
+    kind = "image" if name in ("image", "images") else f"image {name}"
     if sparse.issparse(image):
         raise InvalidParameterError(
             f"{owner} expects a dense {kind}; got a sparse matrix. "

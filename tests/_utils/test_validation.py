@@ -1,0 +1,32 @@
+"""The sentences that refuse an array."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from dpskit._utils.validation import check_image
+from dpskit.exceptions import InvalidParameterError
+
+FAULTS = [
+    np.full((4, 4), np.nan),
+    np.zeros((4, 4), complex),
+    np.zeros((0, 4)),
+    np.zeros(4),
+    [["a"]],
+    [[1, 2], [3]],
+    np.array([[object()]]),
+    sparse.eye_array(4),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+@pytest.mark.parametrize(
+    ("name", "words"), [("X", "image X"), ("image", "image"), ("images", "image")]
+)
+def test_an_image_is_named_once(fault, name, words):
+    with pytest.raises(InvalidParameterError) as error:
+        check_image(fault, "F", name=name)
+    sentence = str(error.value)
+    assert sentence.startswith("F expects a")
+    assert f" {words}" in sentence
+    assert "image image" not in sentence
