@@ -164,13 +164,15 @@ def _imagej_options(
 ) -> dict[str, Any]:
     """Label the planes with the names of their channels, unless they have labels."""
     z_step = metadata.get("z_step_nm")
+    # Older tifffile reads no line with a second equals sign.
+    named = names and json.dumps(names).replace("=", r"\u003d")
     known = {
         "axes": axes,
         "unit": "um" if pixel else None,
         "zunit": "um" if z_step else None,
         "spacing": z_step and z_step / 1e3,
         "finterval": metadata.get("frame_interval_s"),
-        "channel_names": json.dumps(names) if names else None,
+        "channel_names": named,
         "Labels": metadata.get("labels") or labels,
         "Info": metadata.get("description"),
     }
