@@ -87,7 +87,8 @@ class DenoiseDPSPipeline(ImageTransformer):
     A denoised image does not show how much noise there was, which
     `DPSDeblur` reads its number of refinement steps from: below 200 photons
     in the brightest pixels it is told to take 2, where it may choose; after SIM it
-    takes none.
+    takes none. Nor does it show which even level is the offset of the camera, so that
+    this is taken off as `denoiser` was told or found it, but for raw SIM frames.
 
     Raw SIM frames have shape (frames, height, width), or (times, frames,
     height, width) for a series; ``info`` is one dict per image that comes out.
@@ -214,7 +215,7 @@ class DenoiseDPSPipeline(ImageTransformer):
         """Yield name, image and decisions of the input and of every stage."""
         fitted = getattr(self, "pipeline_", None)
         yield "input", image, {}
-        light = math.inf
+        light, offset = math.inf, 0.0
         steps = (fitted or self._build(image)).steps
         for name, stage in steps:
             if stage == "passthrough":
@@ -228,8 +229,11 @@ class DenoiseDPSPipeline(ImageTransformer):
                 most = _GENTLE if isinstance(steps[-1][1], DPSDeblur) else 1.0
                 strength = most / (1 + (light / _BRIGHT) ** 2)
                 stage = copy.copy(stage).set_params(strength=strength)
-            image, info = _apply(stage, image)
-            light = _light(info) if name == "denoiser" else light
+            image, info = _apply(stage, image, offset if name == "deblur" else 0.0)
+            if name == "denoiser":
+                light = _light(info)
+            if name == "denoiser" and self.sim is None and _auto(self.background):
+                offset = info.get("offset", 0.0)
             yield name, image, info
 
     def _inputs(self, X: Any) -> tuple[tuple[int, ...], np.ndarray]:
@@ -323,11 +327,19 @@ def _as_recorded(sim: Any, frames: np.ndarray) -> Any:
     return clone(sim).set_params(parameters=infos[0]["parameters"], wiener=wiener)
 
 
-def _apply(stage: Any, image: np.ndarray) -> tuple[np.ndarray, dict]:
-    """Return what a stage makes of an image, and what it decided if it tells."""
+def _apply(
+    stage: Any, image: np.ndarray, offset: float = 0.0
+) -> tuple[np.ndarray, dict]:
+    """Return what a stage makes of an image, and what it decided if it tells.
+
+    An `offset` is taken off for `DPSDeblur`, which would tell it by the noise.
+    """
     if "return_info" not in inspect.signature(stage.transform).parameters:
         return stage.transform(image), {}
-    image, info = stage.transform(image, return_info=True)
+    offset = offset if isinstance(stage, DPSDeblur) else 0.0
+    image, info = stage.transform(image - offset, return_info=True)
+    if offset:
+        info |= {name: info[name] + offset for name in ("background", "offset")}
     return image, info if isinstance(info, dict) else {"frames": info}
 
 

@@ -17,7 +17,15 @@ from dpskit import (
 )
 from dpskit.exceptions import InvalidParameterError
 from dpskit.metrics import psnr
-from dpskit.synth import er_network, filaments, simulate, simulate_raw_sim
+from dpskit.psf import airy
+from dpskit.synth import (
+    er_network,
+    filaments,
+    optical_image,
+    simulate,
+    simulate_raw_sim,
+)
+from dpskit.synth.dense import power_law_field
 from dpskit.synth.sim_pairs import ideal_sim_image
 
 OPTICS = Optics(na=1.4, wavelength_nm=525, pixel_size_nm=65)
@@ -96,6 +104,26 @@ def test_background_none_keeps_all_light():
     assert kept.mean() == pytest.approx(bright.mean(), rel=0.01)
     taken = DenoiseDPSPipeline(OPTICS, denoiser=None).transform(bright)
     assert taken.mean() < 0.3 * bright.mean()
+
+
+@pytest.mark.parametrize("camera", [{}, {"gain": 1.0, "offset": 200.0}])
+def test_offset_is_read_before_its_lack_of_noise_is_lost(camera):
+    """A quarter of the light of cells, which `DPSDeblur` alone would take for light."""
+    rng = np.random.default_rng(8)
+    cells = power_law_field(144, 1.6, rng) > 0
+    light = np.maximum(200 + 600 * cells + 60 * power_law_field(144, 1.0, rng), 0)
+    image = rng.poisson(optical_image(light[None], airy(3.5)[None]))[8:-8, 8:-8]
+    light = light[8:-8, 8:-8]
+    deblur = DPSDeblur(fwhm_px=3.5)
+    denoiser = NeuralDenoiser(strength=0.6, **camera)
+    pipeline = DenoiseDPSPipeline(denoiser=denoiser, deblur=deblur)
+    early, info = pipeline.transform(image + 200, return_info=True)
+    late = deblur.transform(denoiser.transform(image + 200))
+    plain = DenoiseDPSPipeline(deblur=deblur).transform(image)
+    fit, worse, best = (psnr(light, v, match="scale") for v in (early, late, plain))
+    assert worse + 1 < fit == pytest.approx(best, abs=0.2)
+    assert info["deblur"]["offset"] == pytest.approx(200, abs=20)
+    assert info["background"].mean() == pytest.approx(200, abs=20)
 
 
 @pytest.mark.filterwarnings("ignore:DPSDeblur took")

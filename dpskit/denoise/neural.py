@@ -15,6 +15,7 @@ from dpskit._utils.validation import check_image, check_same_shape
 from dpskit.base import ImageTransformer
 from dpskit.preprocessing.hot_pixels import fill_hot_pixels
 from dpskit.preprocessing.noise import Noise, estimate_camera
+from dpskit.preprocessing.pedestal import camera_offset
 from dpskit.synth.noisy import (
     RecorruptedBatches,
     denoiser_channels,
@@ -204,6 +205,7 @@ class NeuralDenoiser(ImageTransformer):
             "floor": camera.floor,
             "noise": camera.level**0.5,
             "photons": _photons(frame, camera),
+            "offset": self._dark(frame, camera),
         }
         if gain == 0:
             return frame.copy(), info
@@ -216,6 +218,10 @@ class NeuralDenoiser(ImageTransformer):
         out = np.maximum(out, min(float(unit.min()), 0.0))
         out = unit + self.strength * (keep_sum(out, unit) - unit)
         return out * scale, info
+
+    def _dark(self, frame: np.ndarray, camera: Noise) -> float:
+        """Return the grey value of darkness, as given or as seen in a frame."""
+        return camera_offset(frame, camera) if self.gain is None else float(self.offset)
 
     def _network(self) -> Any:
         if self.weights is None:

@@ -15,7 +15,13 @@ from dpskit._utils.validation import check_frame
 from dpskit.preprocessing.background import rolling_ball, scaled_wavelet_background
 from dpskit.preprocessing.noise import Noise, estimate_noise
 
-__all__ = ["dark_level", "estimate_background", "even_light", "offset_level"]
+__all__ = [
+    "camera_offset",
+    "dark_level",
+    "estimate_background",
+    "even_light",
+    "offset_level",
+]
 
 _DARK = 0.001  # Share of the pixels that counts as darkest,
 _DARK_SIGMAS = 3.09  # and how far below its mean pure noise has it.
@@ -174,6 +180,36 @@ def even_light(level: float, left: np.ndarray, noise: Noise) -> float:
     if gain * _COUNTED <= peak or 0 <= level * gain <= _SPEAKS * variance:
         return max(level, 0.0)
     return variance / noise.gain
+
+
+def camera_offset(image: np.ndarray, noise: Noise, fwhm_px: float = 3.5) -> float:
+    """Return the even level above 0 that is no light, because it has no noise.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        Any linear unit.
+    noise : Noise
+        Of the image, in its unit.
+    fwhm_px : float, default=3.5
+        Width of the PSF in pixels.
+
+    Returns
+    -------
+    float
+        In the unit of the image, 0 or more.
+
+    Examples
+    --------
+    >>> light = np.full((64, 64), 20.0); light[:, 32:] = 80.0
+    >>> seen = np.random.default_rng(0).poisson(light) + 500.0
+    >>> round(camera_offset(seen, Noise(1.0, -500.0, 50.0)), -1)
+    500.0
+    """
+    dark = dark_level(image, fwhm_px, noise)
+    if dark <= 0:
+        return 0.0
+    return dark - even_light(dark, image - dark, noise.lifted(-dark))
 
 
 def _darkest(smooth: np.ndarray, fwhm_px: float, noise: Noise) -> tuple[float, float]:
