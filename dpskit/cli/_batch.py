@@ -98,6 +98,8 @@ def run_jobs(
                 line = work(job, args)
                 seconds = time.perf_counter() - start
                 say(f"{job.source} -> {job.target}  {line}, {seconds:.1f} s")
+            except BrokenPipeError:
+                raise
             except FAILURES as error:
                 failed += 1
                 say(f"{job.source}: {sentence(error)}", file=sys.stderr)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import glob
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Job", "UsageError", "find_images", "plan", "stem"]
+__all__ = [
+    "Job",
+    "UsageError",
+    "check_folder",
+    "check_positive",
+    "find_images",
+    "plan",
+    "stem",
+]
 
 IMAGES = (".tif", ".tiff", ".png")
 TIFF = (".tif", ".tiff")
@@ -112,7 +122,39 @@ def plan(sources: list[Path], output: str, mark: str = MARK) -> list[Job]:
     else:
         jobs = [Job(path, out / f"{stem(path)}{mark}.tif") for path in sources]
     _check_distinct(jobs)
+    for job in jobs:
+        check_folder(job.target)
     return jobs
+
+
+def check_folder(target: Path) -> None:
+    """Raise where a file lies in the way of the folder of a result.
+
+    Raises
+    ------
+    UsageError
+        With its name.
+    """
+    there = next(parent for parent in target.absolute().parents if parent.exists())
+    if not there.is_dir():
+        raise UsageError(
+            f"'{target}' cannot be written, because '{there}' is no folder."
+        )
+
+
+def check_positive(args: argparse.Namespace, *names: str) -> None:
+    """Raise where an option that was given is not a positive number.
+
+    Raises
+    ------
+    UsageError
+        With the option and its value.
+    """
+    for name in names:
+        value = getattr(args, name)
+        if value is not None and not 0 < value < math.inf:
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} must be above 0 and finite; got {value:g}.")
 
 
 def _check_distinct(jobs: list[Job]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from dpskit.cli._files import UsageError
+from dpskit.cli._files import UsageError, check_positive
 from dpskit.exceptions import InvalidParameterError
 
 __all__ = ["add_optics", "check_optics", "width_parameters"]
@@ -52,8 +52,7 @@ def check_optics(args: argparse.Namespace) -> None:
     UsageError
         With what to give instead.
     """
-    if args.pixel_size_nm is not None and not args.pixel_size_nm > 0:
-        raise UsageError(f"--pixel-size-nm must be above 0; got {args.pixel_size_nm}.")
+    check_positive(args, "pixel_size_nm", "fwhm_nm")
     formula = args.na is not None or args.wavelength_nm is not None
     widths = [args.fwhm_nm is not None, args.fwhm_px is not None, formula]
     if sum(widths) > 1:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dpskit.cli._batch import FAILURES, sentence
-from dpskit.cli._files import UsageError, stem
+from dpskit.cli._batch import FAILURES, add_files, sentence
+from dpskit.cli._files import UsageError, check_folder, stem
 from dpskit.cli._methods import METHODS, Method, parse_methods
 from dpskit.cli._optics import add_optics, check_optics, width_parameters
 from dpskit.cli._report import Comparison, write_report
@@ -72,6 +72,7 @@ def add_parser(commands: Any) -> None:
     )
     add_optics(parser)
     _add_output(parser)
+    add_files(parser)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -90,13 +91,6 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--cache", metavar="FOLDER", help="keep results here for the next time"
     )
-    group.add_argument(
-        "--overwrite", action="store_true", help="replace existing results"
-    )
-    group.add_argument(
-        "--dry-run", action="store_true", help="only print what would be written"
-    )
-    group.add_argument("--quiet", action="store_true", help="print errors only")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -107,11 +101,11 @@ def run(args: argparse.Namespace) -> int:
     targets = _targets(args)
     if args.dry_run:
         return _dry_run(args, methods, targets)
+    comparison = _read(args)
+    detail = _detail(args.detail, comparison.image.shape)
     for target in targets.values():
         if target.exists() and not args.overwrite:
             raise FileExistsError(f"'{target}' exists; add --overwrite to replace it.")
-    comparison = _read(args)
-    detail = _detail(args.detail, comparison.image.shape)
     width = width_parameters(args, comparison.pixel_size_nm)
     for method in methods:
         method.build(**width)._check_params()
@@ -158,8 +152,10 @@ def _detail(text: str | None, shape: tuple[int, ...]) -> tuple[int, ...] | None:
 
 def _targets(args: argparse.Namespace) -> dict[str, Path]:
     out = Path(args.out)
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out must be a folder; '{out}' is a file.")
+    for option, folder in (("out", out), ("cache", Path(args.cache or "."))):
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"--{option} must be a folder; '{folder}' is a file.")
+        check_folder(folder)
     name = f"{stem(Path(args.input))}_compare"
     return {kind: out / f"{name}.{kind}" for kind in ("csv", "md", "png")}
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dpskit.cli._files import check_folder
 from dpskit.exceptions import FileFormatError
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         raise FileExistsError(f"'{path}' exists; add --overwrite to replace it.")
     if path.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise FileFormatError(f"'{path}' must end in .png, .pdf or .svg.")
+    check_folder(path)
     from dpskit import DPSDeblur
 
     seen = demo_image()
@@ -106,5 +108,6 @@ def _draw(seen: Simulated, after: Any, path: Path, overwrite: bool) -> None:
         names=("simulated image", "DPSDeblur()", "simulated truth"),
         caption="Simulated wide-field microtubules and clathrin rings, NA 1.4, 525 nm.",
     )
+    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path, overwrite=overwrite) as temporary:
         figure.savefig(temporary)

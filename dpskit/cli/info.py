@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from math import isnan
+from math import isfinite, isnan
 from typing import Any
 
 import numpy as np
 
 from dpskit.cli._batch import FAILURES, sentence
-from dpskit.cli._files import UsageError, find_images
+from dpskit.cli._files import UsageError, check_positive, find_images
 
 __all__ = ["add_parser"]
 
@@ -48,12 +48,17 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print every file and return the exit code."""
-    if args.gain is not None and not args.gain > 0:
-        raise UsageError(f"--gain must be above 0; got {args.gain:g}.")
+    check_positive(args, "pixel_size_nm", "gain")
+    if args.offset is not None and args.gain is None:
+        raise UsageError("--offset needs --gain.")
+    if args.offset is not None and not isfinite(args.offset):
+        raise UsageError(f"--offset must be finite; got {args.offset:g}.")
     failed = 0
     for path in find_images(args.inputs, results=True):
         try:
             _print(path, args)
+        except BrokenPipeError:
+            raise
         except FAILURES as error:
             failed += 1
             print(f"{path}: {sentence(error)}", file=sys.stderr)
@@ -63,13 +68,14 @@ def run(args: argparse.Namespace) -> int:
 def _print(path: Any, args: argparse.Namespace) -> None:
     from dpskit.io import imread
 
-    image = imread(path)
+    lines = list(_lines(imread(path), args))
     print(path)
-    for name, value in _lines(image, args):
+    for name, value in lines:
         print(f"  {name:11s} {value}")
 
 
 def _lines(image: Any, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    from dpskit._utils.validation import check_image
     from dpskit.preprocessing import (
         drawn_marks,
         fill_hot_pixels,
@@ -80,6 +86,7 @@ def _lines(image: Any, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
 
     pixel_size_nm = args.pixel_size_nm or image.pixel_size_nm
     plane = np.asarray(image.data[(0,) * (image.data.ndim - 2)])
+    check_image(plane, "dpskit info", name="image")
     yield "format", image.metadata["format"]
     yield "axes", image.axes
     yield "shape", " x ".join(map(str, image.shape))
@@ -127,6 +134,8 @@ def _length(px: float, pixel_size_nm: float | None) -> str:
 def _photons(plane: np.ndarray, gain: float, offset: float | None) -> str:
     dark = float(np.quantile(plane, 0.001)) if offset is None else offset
     mean = (float(plane.mean(dtype=np.float64)) - dark) / gain
+    if mean < 0:
+        return f"none, because the dark level, {dark:g}, is above the mean"
     bright = (float(np.quantile(plane, 0.999)) - dark) / gain
     return (
         f"{mean:.3g} per pixel on average, {bright:.3g} in the brightest "

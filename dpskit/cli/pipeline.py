@@ -10,6 +10,7 @@ from dpskit.cli._batch import (
     add_files,
     add_inputs,
     check_free,
+    chosen,
     decided,
     grouped,
     read,
@@ -23,6 +24,7 @@ from dpskit.cli.denoise import add_camera, camera
 __all__ = ["add_parser"]
 
 MARK = "_denoise_dps"
+FRAMES = {"order": "pa", "angles": 3, "phases": 3}
 STAGES = ("denoiser", "sim", "artifact", "background", "deblur")
 
 
@@ -66,10 +68,12 @@ def _add_sim(parser: argparse.ArgumentParser) -> None:
         help="the files hold raw frames; needs --na and --wavelength-nm",
     )
     group.add_argument(
-        "--order", default="pa", help="pa (phases fastest, default), ap or mosaic"
+        "--order",
+        choices=("pa", "ap", "mosaic", "auto"),
+        help="phases fastest (default), angles fastest, tiles, or found out",
     )
-    group.add_argument("--angles", type=int, default=3, metavar="N", help="default: 3")
-    group.add_argument("--phases", type=int, default=3, metavar="N", help="default: 3")
+    group.add_argument("--angles", type=int, metavar="N", help="default: 3")
+    group.add_argument("--phases", type=int, metavar="N", help="default: 3")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,6 +81,11 @@ def run(args: argparse.Namespace) -> int:
     check_optics(args)
     if args.sim and args.na is None:
         raise UsageError("--sim needs --na and --wavelength-nm.")
+    if not args.sim and chosen(args, *FRAMES):
+        raise UsageError("--order, --angles and --phases are for --sim; add it.")
+    if args.no_denoise and args.no_deblur and not args.sim:
+        raise UsageError("--no-denoise and --no-deblur leave nothing to do; drop one.")
+    vars(args).update(FRAMES | chosen(args, *FRAMES))
     jobs = plan(find_images(args.inputs), args.output, MARK)
     return run_jobs(jobs, args, _process, _check)
 

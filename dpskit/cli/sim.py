@@ -18,7 +18,7 @@ from dpskit.cli._batch import (
     run_jobs,
     write,
 )
-from dpskit.cli._files import Job, UsageError, find_images, plan
+from dpskit.cli._files import Job, UsageError, check_positive, find_images, plan
 from dpskit.exceptions import InvalidParameterError
 
 __all__ = ["add_parser"]
@@ -110,8 +110,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--na and --wavelength-nm are needed, or --parameters.")
     if args.save_parameters and len(jobs) > 1:
         raise UsageError("--save-parameters takes one input, so that one file is kept.")
-    if args.pixel_size_nm is not None and not args.pixel_size_nm > 0:
-        raise UsageError(f"--pixel-size-nm must be above 0; got {args.pixel_size_nm}.")
+    check_positive(args, "pixel_size_nm")
     return run_jobs(jobs, args, _reconstruct, _check)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dpskit.cli._files import UsageError
+from dpskit.cli._files import UsageError, check_folder
 from dpskit.cli._recipes import RECIPES, Recipe
 
 __all__ = ["add_parser"]
@@ -181,6 +181,7 @@ def _paths(args: argparse.Namespace) -> tuple[Path, Path]:
     checkpoint = out.with_suffix(".checkpoint.pt")
     if out.suffix != ".safetensors":
         raise UsageError(f"--out must end in .safetensors; got '{out}'.")
+    check_folder(out)
     if args.resume and not checkpoint.exists():
         raise FileNotFoundError(
             f"There is no checkpoint '{checkpoint}' to resume from."

@@ -340,8 +340,8 @@ def _note(state: _State, recent: list[tuple[float, float]]) -> float:
     if output < 1e-6:
         raise TrainingError(
             "The output of train must not die. Got a mean of "
-            f"{output:.1e} at step {state.step}; lower learning_rate (below 4e-4) and "
-            "start again."
+            f"{output:.1e} at step {state.step}; give images that are not empty, or a "
+            "learning_rate below 4e-4."
         )
     history = state.history
     history.step.append(state.step)

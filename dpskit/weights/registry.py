@@ -58,7 +58,7 @@ def _purpose(card: Mapping[str, Any]) -> str:
     return card.get("network", "deblur")
 
 
-def _find(weights: str | os.PathLike) -> Path:
+def _find(weights: str | os.PathLike, network: str | None = None) -> Path:
     shipped = _FOLDER / f"{weights}.safetensors"
     if shipped.is_file() and os.path.basename(weights) == os.fspath(weights):
         return shipped
@@ -66,8 +66,8 @@ def _find(weights: str | os.PathLike) -> Path:
     if path.suffix == ".safetensors" and path.is_file():
         return path
     raise WeightsError(
-        f"The 'weights' parameter must be one of {list_weights()} or the path of a "
-        f".safetensors file. Got {os.fspath(weights)!r} instead."
+        f"The 'weights' parameter must be one of {list_weights(network)} or the path "
+        f"of a .safetensors file. Got {os.fspath(weights)!r} instead."
     )
 
 
@@ -140,12 +140,12 @@ def load_network(
     >>> load_network("compact").config.in_channels
     9
     """
-    path = _find(weights)
+    path = _find(weights, network)
     purpose = _purpose(read_card(path))
     if network not in (None, purpose):
         raise WeightsError(
             f"The 'weights' parameter must name weights trained for {network!r}, as "
-            f"{list_weights(network)}. Got {os.fspath(weights)!r} for {purpose!r}."
+            f"{list_weights(network)}. Got {os.fspath(weights)!r}, for {purpose!r}."
         )
     return _load(path, path.stat().st_mtime_ns, device)
 

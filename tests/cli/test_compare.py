@@ -204,6 +204,8 @@ def test_quiet_says_nothing(files, capsys):
         (["--detail", "1,2"], "--detail wants ROW,COLUMN,SIDE"),
         (["--detail", "60,0,5"], "of a square in 64 x 52 px; got '60,0,5'"),
         (["--plane", 3], "planes 0 to 0; got --plane 3"),
+        (["--cache", "cell.tif"], "--cache must be a folder; 'cell.tif' is a file"),
+        (["--out", "cell.tif/a"], "cell.tif' is no folder"),
         (["--na", 1.4], "--na and --wavelength-nm are needed together"),
         (["--fwhm-px", 0.1], "'fwhm_px' parameter"),
         (["--truth", "other.tif"], "'other.tif' has 8 x 9 px, 'cell.tif' has 64 x 52"),

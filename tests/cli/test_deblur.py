@@ -194,7 +194,9 @@ def test_missing_pixel_size_is_one_sentence(tmp_path, stack, options, capsys):
         (["--refine", 5000], "'refine' parameter of DPSDeblur"),
         (["--tile-size", 3], "'tile_size' parameter of DPSDeblur"),
         (["--device", "abacus"], "'device' parameter"),
-        (["--weights", "none_such"], "'none_such'"),
+        (["--pixel-size-nm", "inf", "--fwhm-nm", 200], "--pixel-size-nm must be above"),
+        (["--weights", "none_such"], "['base', 'compact', 'compact-sim'] or"),
+        (["--weights", "denoiser"], "trained for 'deblur'"),
     ],
 )
 def test_wrong_options_stop_before_the_first_file(cell, options, words, capsys):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dpskit.cli import demo
 from dpskit.cli.demo import demo_image
 from dpskit.cli.main import main
 
@@ -25,6 +26,14 @@ def test_demo_draws_and_prints(tmp_path, monkeypatch, capsys):
         if line.startswith(("before", "after"))
     )
     assert after < before
+
+
+def test_figure_in_a_new_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "PIXELS", 64)
+    figure = tmp_path / "new" / "folder" / "mine.png"
+    assert main(["demo", "--quiet", "--out", str(figure)]) == 0
+    assert figure.stat().st_size > 0
+    assert main(["demo", "--out", str(figure / "below.png")]) == 2
 
 
 def test_named_figure_is_not_replaced(tmp_path, capsys):

@@ -92,3 +92,6 @@ def test_output_folder_is_a_file(tmp_path):
     (tmp_path / "notes").touch()
     with pytest.raises(UsageError, match="is a file"):
         plan([Path("a.tif")], str(tmp_path / "notes"))
+    for below in ("notes/a", "notes/a/b.tif"):
+        with pytest.raises(UsageError, match=r"cannot be written.*notes' is no folder"):
+            plan([Path("a.tif")], str(tmp_path / below))

@@ -65,9 +65,46 @@ def test_pixels_that_lie_are_counted(tmp_path, image, capsys):
     assert "marked      120 pixels" in capsys.readouterr().out
 
 
-def test_gain_of_zero_is_refused(tmp_path, capsys):
-    assert main(["info", str(tmp_path / "a.tif"), "--gain", "0"]) == 2
-    assert "--gain must be above 0; got 0." in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--gain", "0"], "--gain must be above 0 and finite; got 0."),
+        (["--gain", "nan"], "--gain must be above 0 and finite; got nan."),
+        (["--pixel-size-nm", "-5"], "--pixel-size-nm must be above 0 and finite"),
+        (["--pixel-size-nm", "0"], "--pixel-size-nm must be above 0 and finite"),
+        (["--offset", "5"], "--offset needs --gain."),
+        (["--gain", "2", "--offset", "nan"], "--offset must be finite; got nan."),
+    ],
+)
+def test_wrong_options_are_refused(tmp_path, image, capsys, options, sentence):
+    imwrite(tmp_path / "a.tif", image)
+    assert main(["info", str(tmp_path / "a.tif"), *options]) == 2
+    said = capsys.readouterr()
+    assert sentence in said.err
+    assert said.out == ""
+
+
+def test_no_photons_below_darkness(tmp_path, image, capsys):
+    imwrite(tmp_path / "a.tif", image)
+    dark = ["--gain", "2", "--offset", str(image.mean() + 1)]
+    assert main(["info", str(tmp_path / "a.tif"), *dark]) == 0
+    assert "photons     none, because the dark level" in capsys.readouterr().out
+
+
+def test_an_image_that_cannot_be_measured_gives_one_sentence(tmp_path, image, capsys):
+    import tifffile
+
+    broken = image.astype(np.float32)
+    broken[3, 5] = np.nan
+    imwrite(tmp_path / "nan.tif", broken)
+    tifffile.imwrite(tmp_path / "complex.tif", image.astype(np.complex64))
+    names = ["nan.tif", "complex.tif"]
+    assert main(["info", *(str(tmp_path / name) for name in names)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    first, second = said.err.splitlines()
+    assert first.endswith("expects a finite image; got NaN at index (3, 5).")
+    assert "expects a real image" in second
 
 
 def test_constant_image_has_a_reason(tmp_path, capsys):

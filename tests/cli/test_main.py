@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from dpskit import __version__
 from dpskit.cli.main import COMMANDS, main
+from dpskit.io import imwrite
 
 
 def test_version(capsys):
@@ -57,10 +59,13 @@ def test_keyboard_interrupt(monkeypatch, capsys):
     assert "stopped" in capsys.readouterr().err
 
 
-def test_reader_that_has_seen_enough():
+@pytest.mark.parametrize("arguments", [["weights", "compact"], ["info", "a.tif"]])
+def test_reader_that_has_seen_enough(arguments, tmp_path, monkeypatch):
     """``dpskit weights compact | head`` ends quietly."""
+    monkeypatch.chdir(tmp_path)
+    imwrite("a.tif", np.eye(64, dtype=np.uint8))
     code = "import sys; from dpskit.cli.main import main; "
-    code += "sys.exit(main(['weights', 'compact']))"
+    code += f"sys.exit(main({arguments}))"
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=-1)

@@ -52,6 +52,9 @@ def test_stages_are_written_beside_the_result(noisy):
         (["--sim"], "needs --na"),
         (["--offset", 100], "need --gain"),
         (["--fwhm-px", 3, "--fwhm-nm", 200], "given twice"),
+        (["--no-denoise", "--no-deblur"], "leave nothing to do"),
+        (["--angles", 3], "are for --sim"),
+        (["--order", "ap"], "are for --sim"),
     ],
 )
 def test_wrong_options_are_refused_before_any_file(noisy, capsys, options, words):
