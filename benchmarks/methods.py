@@ -140,7 +140,8 @@ def mean_shift(
         MSSR_WIDTHS, amplifications, MSSR_ORDERS, (True, False)
     ):
         fine = mssr(image, width * fwhm_px, amplification, order, intensity=intensity)
-        shape = (SIZE, amplification, SIZE, amplification)
+        rows, columns = image.shape
+        shape = (rows, amplification, columns, amplification)
         options = {
             "fwhm": width,
             "amplification": amplification,
