@@ -158,7 +158,7 @@ def search(job: tuple[Path, str, str]) -> list[tuple]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return [
-            (peer, params + where, judge.correlate(x))
+            (peer, (params + where).removeprefix(", "), judge.correlate(x))
             for peer, params, x in candidates(image, fwhm_px)
         ]
 
