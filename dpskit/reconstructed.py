@@ -23,7 +23,7 @@ from dpskit.psf.transfer import sampled_airy_otf
 __all__ = ["HiddenNoise", "rounding_step"]
 
 _FINE, _FINEST = (0.7, 0.9), (0.9, 1.0)
-_OVER, _OVER_ROUNDED, _OVER_DENSE, _ROUNDED = 1e3, 20.0, 1e7, 5.0
+_OVER, _OVER_ROUNDED, _OVER_DENSE, _ROUNDED = 1e3, 40.0, 1e7, 5.0
 _LEFT, _LEFT_DENSE, _EASIER = 0.012, 0.4, 0.5
 _EVEN, _STEEP, _MOST = 0.041, 2.8, 0.8
 _CUT_OFF, _PIXELS, _WHOLE = 0.02, 4096, 1e-3
@@ -117,7 +117,7 @@ class HiddenNoise:
         """Tell whether it is, from a version by a network that knows such noise.
 
         What `known`, blurred again, leaves at 0.7 to 0.9 of the cutoff has to be 1000
-        times what the image has beyond, or 20 times where that is not much more than
+        times what the image has beyond, or 40 times where that is not much more than
         rounding. Of sparse light `sharp` has to leave more at 0.9 to 1 than a share of
         ``0.041 exp(2.8 u)``, at most 0.8, where u is the `unevenness` of what `known`
         leaves; of dense light, unless there is 10 million times less beyond, half of
