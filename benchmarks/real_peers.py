@@ -12,11 +12,12 @@ Wiener filter and cross-validation; SparseDeconv of nine pairs of weights and 0 
 Richardson-Lucy steps, and its published program; MSSR of three orders and four radii.
 The last column says what was best at 0.6. "Blurred alike" blurs the results too;
 "brightness evened out" then divides result and truth by their light within four widths,
-for molecules are not counted alike everywhere, and MSSR keeps no brightness. DPS has no
-parameter and no grid; "told the optics" is given the nominal width as `optics`. Deep
-priors, which take minutes for 128 px squared, are compared on the brightest such part,
-told the nominal width, after 50 to 400 of the 1,000 (SelfDeblur) or 2,000 steps (W-DIP)
-of their schedules; DPS sees the whole image.
+for molecules are not counted alike everywhere. "MSSR, no intensity" is the mean shift
+alone, not multiplied by the image: filaments are about equally bright, whatever their
+light. DPS has no parameter and no grid; "told the optics" is given the nominal width as
+`optics`. Deep priors, which take minutes for 128 px squared, are compared on the
+brightest such part, told the nominal width, after 50 to 400 of the 1,000 (SelfDeblur)
+or 2,000 steps (W-DIP) of their schedules; DPS sees the whole image.
 """
 
 from __future__ import annotations
@@ -135,7 +136,8 @@ def candidates(image: np.ndarray, fwhm_px: float) -> Iterator[tuple[str, str, tu
             for params, estimate in grid:
                 yield peer, f"{_said(params)}, width {factor:g}", estimate
     for params, estimate in methods.mean_shift(image, fwhm_px, (1,)):
-        yield "MSSR", _said(params), estimate
+        bare = not params.pop("intensity", True)
+        yield "MSSR" + ", no intensity" * bare, _said(params), estimate
 
 
 def _said(params: dict) -> str:
