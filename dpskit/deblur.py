@@ -687,12 +687,14 @@ default="auto"
             return self.network_.to(self._device())
         from dpskit.weights import load_network
 
-        return load_network(self.weights, self._device(), network="deblur")
+        return load_network(
+            self.weights, self._device(), network="deblur", owner=type(self).__name__
+        )
 
     def _device(self) -> str:
         from dpskit.nn import resolve_device
 
-        return str(resolve_device(self.device))
+        return str(resolve_device(self.device, type(self).__name__))
 
     def _train(self, frames: np.ndarray) -> Any:
         from dpskit.nn import PRESETS, TrainingOptions, train

@@ -79,7 +79,7 @@ def _prepare(
     )
     if blind:
         psf = _square(psf, 2 * int(np.ceil(1.5 * fwhm_px)) + 1)
-    return DeepPriorFit(unit, psf, fwhm_px, options, resolve_device(device))
+    return DeepPriorFit(unit, psf, fwhm_px, options, resolve_device(device, method))
 
 
 def _square(psf: np.ndarray, size: int) -> np.ndarray:

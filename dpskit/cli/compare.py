@@ -103,12 +103,12 @@ def run(args: argparse.Namespace) -> int:
         return _dry_run(args, methods, targets)
     comparison = _read(args)
     detail = _detail(args.detail, comparison.image.shape)
-    for target in targets.values():
-        if target.exists() and not args.overwrite:
-            raise FileExistsError(f"'{target}' exists; add --overwrite to replace it.")
     width = width_parameters(args, comparison.pixel_size_nm)
     for method in methods:
         method.build(**width)._check_params()
+    for target in targets.values():
+        if target.exists() and not args.overwrite:
+            raise FileExistsError(f"'{target}' exists; add --overwrite to replace it.")
     comparison.width = _width(comparison.image, width)
     failed = _measure_all(comparison, methods, metrics, width, args)
     if failed < len(methods):

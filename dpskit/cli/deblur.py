@@ -109,14 +109,11 @@ def run(args: argparse.Namespace) -> int:
 def _check_method(args: argparse.Namespace) -> None:
     """Refuse wrong options once, before the first file is read."""
     from dpskit import DPSDeblur
-    from dpskit.nn import resolve_device
-    from dpskit.weights import load_network
 
     deblur = DPSDeblur(fwhm_px=args.fwhm_px, **_method(args))
     deblur._check_params()
-    resolve_device(deblur.device)
     try:
-        load_network(deblur.weights, network="deblur")
+        deblur._load()
     except WeightsError as error:
         raise UsageError(str(error)) from error
 

@@ -89,14 +89,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    from dpskit.nn import resolve_device
-    from dpskit.weights import load_network
-
     denoiser = _build(args)
     denoiser._check_params()
-    resolve_device(denoiser.device)
     try:
-        load_network(args.weights or "denoiser", network="denoiser")
+        denoiser.set_params(weights=args.weights or "denoiser")._network()
     except WeightsError as error:
         raise UsageError(str(error)) from error
 

@@ -86,7 +86,8 @@ def _lines(image: Any, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
 
     pixel_size_nm = args.pixel_size_nm or image.pixel_size_nm
     plane = np.asarray(image.data[(0,) * (image.data.ndim - 2)])
-    check_image(plane, "dpskit info", name="image")
+    whole = image.data if image.data.dtype.kind == "f" else plane  # integers are finite
+    check_image(whole, "dpskit info", name="image")
     yield "format", image.metadata["format"]
     yield "axes", image.axes
     yield "shape", " x ".join(map(str, image.shape))

@@ -18,7 +18,14 @@ from dpskit.cli._batch import (
     run_jobs,
     write,
 )
-from dpskit.cli._files import Job, UsageError, check_positive, find_images, plan
+from dpskit.cli._files import (
+    Job,
+    UsageError,
+    check_folder,
+    check_positive,
+    find_images,
+    plan,
+)
 from dpskit.exceptions import InvalidParameterError
 
 __all__ = ["add_parser"]
@@ -110,6 +117,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--na and --wavelength-nm are needed, or --parameters.")
     if args.save_parameters and len(jobs) > 1:
         raise UsageError("--save-parameters takes one input, so that one file is kept.")
+    if args.save_parameters:
+        check_folder(Path(args.save_parameters))
     check_positive(args, "pixel_size_nm")
     return run_jobs(jobs, args, _reconstruct, _check)
 

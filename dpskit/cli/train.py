@@ -10,6 +10,7 @@ from typing import Any
 
 from dpskit.cli._files import UsageError, check_folder
 from dpskit.cli._recipes import RECIPES, Recipe
+from dpskit.exceptions import WeightsError
 
 __all__ = ["add_parser"]
 
@@ -105,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     from dpskit import __version__
     from dpskit.nn import TrainingOptions, resolve_device, train, validate
     from dpskit.synth.revisited import RevisitedBatches
-    from dpskit.weights import load_network, save_network
+    from dpskit.weights import save_network
 
     options = TrainingOptions(
         steps=args.steps,
@@ -117,9 +118,9 @@ def run(args: argparse.Namespace) -> int:
     )
     data_seed = args.seed if args.data_seed is None else args.data_seed
     config, batches = recipe.prepare(args, data_seed)
-    initial = load_network(args.initial).state_dict() if args.initial else None
+    initial = _initial(args.initial)
     objective = recipe.objective() if recipe.objective else None
-    device = resolve_device(args.device)
+    device = resolve_device(args.device, "dpskit train")
     if not args.resume:
         checkpoint.unlink(missing_ok=True)
     with _progress(options.steps, args.quiet) as report:
@@ -153,6 +154,15 @@ def run(args: argparse.Namespace) -> int:
     if not args.quiet:
         print(f"{out}: {card['preset']}, {options.steps} steps, seed {args.seed}")
     return 0
+
+
+def _initial(weights: str | None) -> Any:
+    from dpskit.weights import load_network
+
+    try:
+        return load_network(weights).state_dict() if weights else None
+    except WeightsError as error:
+        raise UsageError(f"--initial: {error}") from error
 
 
 def _complete(args: argparse.Namespace) -> Recipe:

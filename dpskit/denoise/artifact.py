@@ -13,7 +13,7 @@ from dpskit.denoise.neural import (
     WEIGHTS_RULE,
     apply_network,
     keep_sum,
-    network_on,
+    network_of,
 )
 
 __all__ = ["ArtifactRemover"]
@@ -92,7 +92,7 @@ class ArtifactRemover(ImageTransformer):
         self.verbose = verbose
 
     def _transform_frame(self, frame: np.ndarray) -> tuple[np.ndarray, dict]:
-        net = network_on(self.device, self.weights, "artifact")
+        net = network_of(self, "artifact")
         dark = float(np.quantile(frame, 0.02))
         scale = float(np.abs(frame - dark).max()) or 1.0
         channels = ((frame - dark) / scale)[None].astype(np.float32)

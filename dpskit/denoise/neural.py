@@ -227,8 +227,8 @@ class NeuralDenoiser(ImageTransformer):
         if self.weights is None:
             from dpskit.nn import resolve_device
 
-            return self.network_.to(resolve_device(self.device))
-        return network_on(self.device, self.weights, "denoiser")
+            return self.network_.to(resolve_device(self.device, type(self).__name__))
+        return network_of(self, "denoiser")
 
     def _train(self, X: np.ndarray, targets: np.ndarray | None) -> Any:
         """Return the shipped network after more training on these images."""
@@ -256,7 +256,7 @@ class NeuralDenoiser(ImageTransformer):
             RecorruptedBatches(*levels, seed=self.random_state),
             options,
             initial=load_network("denoiser").state_dict(),
-            device=str(resolve_device(self.device)),
+            device=str(resolve_device(self.device, type(self).__name__)),
         )
         return net.requires_grad_(False)
 
@@ -287,12 +287,14 @@ def _photons(frame: np.ndarray, camera: Noise) -> float:
     return bright / camera.gain + min(camera.floor / camera.gain**2, 0.0)
 
 
-def network_on(device: str, weights: Any, trained_for: str) -> Any:
-    """Return a network of stored weights on the device that the user means."""
+def network_of(estimator: Any, trained_for: str) -> Any:
+    """Return the network of an estimator's weights on the device that it names."""
     from dpskit.nn import resolve_device
     from dpskit.weights import load_network
 
-    return load_network(weights, str(resolve_device(device)), network=trained_for)
+    owner = type(estimator).__name__
+    device = str(resolve_device(estimator.device, owner))
+    return load_network(estimator.weights, device, network=trained_for, owner=owner)
 
 
 def apply_network(

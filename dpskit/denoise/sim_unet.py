@@ -10,7 +10,7 @@ import numpy as np
 from dpskit._utils.params import Interval
 from dpskit._utils.validation import check_image
 from dpskit.base import ImageTransformer
-from dpskit.denoise.neural import WEIGHTS_RULE, apply_network, network_on
+from dpskit.denoise.neural import WEIGHTS_RULE, apply_network, network_of
 from dpskit.exceptions import InvalidParameterError
 from dpskit.synth.sim_pairs import frame_scale
 
@@ -120,7 +120,7 @@ class ResUNetSIM(ImageTransformer):
         return (image, infos if lead else infos[0]) if return_info else image
 
     def _image(self, frames: np.ndarray) -> np.ndarray:
-        net = network_on(self.device, self.weights, "sim-unet")
+        net = network_of(self, "sim-unet")
         scale = frame_scale(frames)
         channels = (frames / scale).astype(np.float32)
         out = apply_network(net, channels, self.tile_size)

@@ -26,13 +26,15 @@ _DTYPES = {
 }
 
 
-def resolve_device(device: str) -> torch.device:
+def resolve_device(device: str, owner: str = "resolve_device") -> torch.device:
     """Return the torch device for "auto", "cpu", "cuda", "cuda:1" or "mps".
 
     Parameters
     ----------
     device : str
         "auto" is CUDA where there is a device and the CPU elsewhere.
+    owner : str, default="resolve_device"
+        Class or function that the message names.
 
     Returns
     -------
@@ -56,8 +58,8 @@ def resolve_device(device: str) -> torch.device:
         torch.empty(0, device=resolved)
     except (RuntimeError, AssertionError, TypeError):
         raise InvalidParameterError(
-            "The 'device' parameter must be 'auto' or a device of this machine, for "
-            f"example 'cpu'. Got {device!r} instead."
+            f"The 'device' parameter of {owner} must be 'auto' or a device of this "
+            f"machine, for example 'cpu'. Got {device!r} instead."
         ) from None
     return resolved
 

@@ -335,13 +335,14 @@ def _note(state: _State, recent: list[tuple[float, float]]) -> float:
     if not np.isfinite(loss):
         raise TrainingError(
             f"The loss of train must be finite. Got {loss} at step {state.step}; "
-            "lower learning_rate and resume from an earlier checkpoint."
+            "lower the learning_rate of TrainingOptions and resume from an earlier "
+            "checkpoint."
         )
     if output < 1e-6:
         raise TrainingError(
             "The output of train must not die. Got a mean of "
-            f"{output:.1e} at step {state.step}; give images that are not empty, or a "
-            "learning_rate below 4e-4."
+            f"{output:.1e} at step {state.step}; give images that are not empty, or "
+            "TrainingOptions of a learning_rate below 4e-4."
         )
     history = state.history
     history.step.append(state.step)

@@ -58,7 +58,7 @@ def _purpose(card: Mapping[str, Any]) -> str:
     return card.get("network", "deblur")
 
 
-def _find(weights: str | os.PathLike, network: str | None = None) -> Path:
+def _find(weights: str | os.PathLike, owner: str, network: str | None = None) -> Path:
     shipped = _FOLDER / f"{weights}.safetensors"
     if shipped.is_file() and os.path.basename(weights) == os.fspath(weights):
         return shipped
@@ -66,8 +66,8 @@ def _find(weights: str | os.PathLike, network: str | None = None) -> Path:
     if path.suffix == ".safetensors" and path.is_file():
         return path
     raise WeightsError(
-        f"The 'weights' parameter must be one of {list_weights(network)} or the path "
-        f"of a .safetensors file. Got {os.fspath(weights)!r} instead."
+        f"The 'weights' parameter of {owner} must be one of {list_weights(network)} or "
+        f"the path of a .safetensors file. Got {os.fspath(weights)!r} instead."
     )
 
 
@@ -94,7 +94,7 @@ def read_card(weights: str | os.PathLike) -> dict[str, Any]:
     >>> read_card("compact")["config"]["base_width"]
     16
     """
-    path = _find(weights)
+    path = _find(weights, "read_card")
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
@@ -111,7 +111,11 @@ def read_card(weights: str | os.PathLike) -> dict[str, Any]:
 
 
 def load_network(
-    weights: str | os.PathLike, device: str = "cpu", *, network: str | None = None
+    weights: str | os.PathLike,
+    device: str = "cpu",
+    *,
+    network: str | None = None,
+    owner: str = "load_network",
 ) -> ResUDBPN | ResUNet | GroundNet:
     """Return a network in evaluation mode; repeated calls share it.
 
@@ -123,6 +127,8 @@ def load_network(
         See `dpskit.nn.resolve_device`.
     network : str, optional
         What the weights must have been trained for, see `list_weights`.
+    owner : str, default="load_network"
+        Class or function that messages name.
 
     Returns
     -------
@@ -140,12 +146,13 @@ def load_network(
     >>> load_network("compact").config.in_channels
     9
     """
-    path = _find(weights, network)
+    path = _find(weights, owner, network)
     purpose = _purpose(read_card(path))
     if network not in (None, purpose):
         raise WeightsError(
-            f"The 'weights' parameter must name weights trained for {network!r}, as "
-            f"{list_weights(network)}. Got {os.fspath(weights)!r}, for {purpose!r}."
+            f"The 'weights' parameter of {owner} must name weights trained for "
+            f"{network!r}, as {list_weights(network)}. Got {os.fspath(weights)!r}, "
+            f"trained for {purpose!r}, instead."
         )
     return _load(path, path.stat().st_mtime_ns, device)
 
@@ -186,7 +193,7 @@ def _load(path: Path, _modified: int, device: str) -> ResUDBPN | ResUNet | Groun
             f"Got {error}."
         ) from error
     net.card = card
-    net.to(resolve_device(device), memory_format=torch.channels_last)
+    net.to(resolve_device(device, "load_network"), memory_format=torch.channels_last)
     return net.eval().requires_grad_(False)
 
 

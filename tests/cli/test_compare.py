@@ -215,6 +215,7 @@ def test_quiet_says_nothing(files, capsys):
 def test_wrong_usage_is_one_sentence(files, options, words, monkeypatch, capsys):
     monkeypatch.chdir(files)
     imwrite("other.tif", np.zeros((8, 9), np.uint8))
+    (files / "cell_compare.md").write_text("in the way, which is said last")
     before = written(files)
     assert compare("cell.tif", *options) == 2
     errors = capsys.readouterr().err

@@ -193,10 +193,10 @@ def test_missing_pixel_size_is_one_sentence(tmp_path, stack, options, capsys):
         (["--pixel-size-nm", -65], "--pixel-size-nm"),
         (["--refine", 5000], "'refine' parameter of DPSDeblur"),
         (["--tile-size", 3], "'tile_size' parameter of DPSDeblur"),
-        (["--device", "abacus"], "'device' parameter"),
+        (["--device", "abacus"], "'device' parameter of DPSDeblur"),
         (["--pixel-size-nm", "inf", "--fwhm-nm", 200], "--pixel-size-nm must be above"),
         (["--weights", "none_such"], "['base', 'compact', 'compact-sim'] or"),
-        (["--weights", "denoiser"], "trained for 'deblur'"),
+        (["--weights", "denoiser"], "of DPSDeblur must name weights trained for 'deb"),
     ],
 )
 def test_wrong_options_stop_before_the_first_file(cell, options, words, capsys):

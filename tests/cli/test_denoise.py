@@ -55,7 +55,9 @@ def test_hot_pixels_are_kept_on_demand(tmp_path):
     ("options", "words"),
     [
         (["--offset", 100], "need --gain"),
-        (["--weights", "compact"], "trained for 'denoiser'"),
+        (["--weights", "compact"], "of NeuralDenoiser must name weights trained for"),
+        (["--device", "abacus"], "'device' parameter of NeuralDenoiser"),
+        (["--learn", "--device", "abacus"], "'device' parameter of NeuralDenoiser"),
         (["--gain", 0], "'gain' parameter"),
         (["--learn", "--weights", "denoiser"], "drop --weights"),
     ],

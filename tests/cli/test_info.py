@@ -98,13 +98,15 @@ def test_an_image_that_cannot_be_measured_gives_one_sentence(tmp_path, image, ca
     broken[3, 5] = np.nan
     imwrite(tmp_path / "nan.tif", broken)
     tifffile.imwrite(tmp_path / "complex.tif", image.astype(np.complex64))
-    names = ["nan.tif", "complex.tif"]
+    imwrite(tmp_path / "later.tif", np.stack([np.zeros_like(broken), broken]))
+    names = ["nan.tif", "complex.tif", "later.tif"]
     assert main(["info", *(str(tmp_path / name) for name in names)]) == 1
     said = capsys.readouterr()
     assert said.out == ""
-    first, second = said.err.splitlines()
+    first, second, third = said.err.splitlines()
     assert first.endswith("expects a finite image; got NaN at index (3, 5).")
     assert "expects a real image" in second
+    assert third.endswith("expects a finite image; got NaN at index (1, 3, 5).")
 
 
 def test_constant_image_has_a_reason(tmp_path, capsys):

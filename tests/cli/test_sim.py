@@ -93,6 +93,7 @@ def test_a_bad_recording_is_one_line(recorded, capsys):
         ([], "--na and --wavelength-nm"),
         ([*NAMES, "--wiener", "0"], "'wiener' parameter"),
         ([*NAMES, "--phases", "2"], "'n_phases' parameter"),
+        ([*NAMES, "--save-parameters", __file__ + "/p.json"], "test_sim.py' is no fol"),
     ],
 )
 def test_wrong_options_are_refused(recorded, capsys, options, words):

@@ -105,11 +105,13 @@ def test_two_step_schedule_of_the_paper(tmp_path):
     assert read_card(second)["recipe"]["initial"] == first.stem
 
 
-def test_wrong_options_cost_no_checkpoint(tmp_path):
+@pytest.mark.parametrize("option", ["--kinds", "--initial", "--device"])
+def test_wrong_options_cost_no_checkpoint(tmp_path, option, capsys):
     checkpoint = tmp_path / "a.checkpoint.pt"
     checkpoint.write_text("mine")
     out = tmp_path / "a.safetensors"
-    assert train(out, "--steps", "1", "--kinds", "cheese", "--overwrite") == 2
+    assert train(out, "--steps", "1", option, "cheese", "--overwrite") == 2
+    assert option.strip("-") in capsys.readouterr().err
     assert checkpoint.read_text() == "mine"
 
 

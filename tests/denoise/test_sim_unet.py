@@ -56,5 +56,5 @@ def test_refusals(raw):
         ResUNetSIM().transform(raw.stack()[:8])
     with pytest.raises(InvalidParameterError, match="nine raw frames"):
         ResUNetSIM().transform(raw.stack()[0])
-    with pytest.raises(WeightsError, match="'sim-unet'"):
+    with pytest.raises(WeightsError, match=r"of ResUNetSIM .* for 'sim-unet'"):
         ResUNetSIM(weights="denoiser").transform(raw.stack())

@@ -77,8 +77,8 @@ def test_processors_with_bfloat16_use_it_for_deblurring(net, rng, monkeypatch, n
 
 
 def test_unknown_device_is_one_sentence():
-    with pytest.raises(InvalidParameterError, match="Got 'warp' instead"):
-        resolve_device("warp")
+    with pytest.raises(InvalidParameterError, match=r"of Mine must.*Got 'warp' ins"):
+        resolve_device("warp", "Mine")
 
 
 def test_auto_device_exists():

@@ -84,6 +84,8 @@ def test_a_network_of_another_version_is_one_sentence(saved, change):
 def test_unknown_weights_name_the_known():
     with pytest.raises(WeightsError, match=r"'compact'.*Got 'huge' instead"):
         load_network("huge")
+    with pytest.raises(WeightsError, match=r"of Mine must be one of \['denoiser'\] or"):
+        load_network("huge", network="denoiser", owner="Mine")
 
 
 def test_failed_save_leaves_nothing(tmp_path):
