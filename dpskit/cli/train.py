@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     )
     data_seed = args.seed if args.data_seed is None else args.data_seed
     config, batches = recipe.prepare(args, data_seed)
-    initial = _initial(args.initial)
+    initial = _initial(args.initial, config)
     objective = recipe.objective() if recipe.objective else None
     device = resolve_device(args.device, "dpskit train")
     if not args.resume:
@@ -156,13 +156,23 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _initial(weights: str | None) -> Any:
+def _initial(weights: str | None, config: Any) -> Any:
+    """Return the tensors to start a network of this configuration from."""
     from dpskit.weights import load_network
 
+    if weights is None:
+        return None
     try:
-        return load_network(weights).state_dict() if weights else None
+        net = load_network(weights)
     except WeightsError as error:
         raise UsageError(f"--initial: {error}") from error
+    narrow = getattr(config, "base_width", 0) < getattr(net.config, "base_width", 0)
+    if type(net.config) is not type(config) or narrow:
+        raise UsageError(
+            "--initial must name weights of the same architecture, as wide or "
+            f"narrower; got '{weights}'."
+        )
+    return net.state_dict()
 
 
 def _complete(args: argparse.Namespace) -> Recipe:

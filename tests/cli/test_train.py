@@ -115,6 +115,15 @@ def test_wrong_options_cost_no_checkpoint(tmp_path, option, capsys):
     assert checkpoint.read_text() == "mine"
 
 
+@pytest.mark.parametrize("weights", ["denoiser", "base"])
+def test_weights_that_do_not_fit_are_no_start(tmp_path, weights, capsys):
+    out = tmp_path / "a.safetensors"
+    assert train(out, "--steps", "1", "--initial", weights) == 2
+    assert f"same architecture, as wide or narrower; got '{weights}'" in (
+        capsys.readouterr().err
+    )
+
+
 @pytest.mark.parametrize("option", [("--kinds", "beads"), ("--sim", "0.1")])
 def test_options_of_one_network_are_refused_for_others(tmp_path, option, capsys):
     out = ["--out", str(tmp_path / "a.safetensors")]
