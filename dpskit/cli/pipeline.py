@@ -83,6 +83,10 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--sim needs --na and --wavelength-nm.")
     if not args.sim and chosen(args, *FRAMES):
         raise UsageError("--order, --angles and --phases are for --sim; add it.")
+    if args.no_denoise and chosen(args, "gain", "offset", "read_noise"):
+        raise UsageError("a camera is for the denoiser; drop it or --no-denoise.")
+    if args.no_deblur and chosen(args, "fwhm_px", "fwhm_nm"):
+        raise UsageError("a width is for deblurring; drop it or --no-deblur.")
     if args.no_denoise and args.no_deblur and not args.sim:
         raise UsageError("--no-denoise and --no-deblur leave nothing to do; drop one.")
     vars(args).update(FRAMES | chosen(args, *FRAMES))

@@ -53,6 +53,8 @@ def test_stages_are_written_beside_the_result(noisy):
         (["--offset", 100], "need --gain"),
         (["--fwhm-px", 3, "--fwhm-nm", 200], "given twice"),
         (["--no-denoise", "--no-deblur"], "leave nothing to do"),
+        (["--no-denoise", "--gain", 2], "drop it or --no-denoise"),
+        (["--no-deblur", "--fwhm-px", 3], "drop it or --no-deblur"),
         (["--angles", 3], "are for --sim"),
         (["--order", "ap"], "are for --sim"),
     ],
