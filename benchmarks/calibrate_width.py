@@ -35,6 +35,7 @@ from dpskit.preprocessing.cutoff import cutoff_features
 ROOT = Path(__file__).parent.parent
 TABLE, REPORT = ROOT / "dpskit/preprocessing/width.json", ROOT / "docs/width.md"
 CALIBRATION_SEED, TEST_SEED, GRID_SEED, HELD_OUT_SEED = 60_000, 91_000, 92_000, 93_000
+LARGE_SEED, LARGE, N_LARGE = 94_000, (512, 768, 1024), 100
 HELD_OUT = ("er_network", "siemens_star", "camera", "coins")
 GRID_WIDTHS = (2.0, 2.5, 3.0, 4.0, 6.0, 8.0, 16.0, 25.0)
 GRID_PHOTONS = (10, 100, 1000, 10_000, np.inf)
@@ -347,6 +348,22 @@ def grid_table() -> str:
     return "\n".join(lines)
 
 
+def large_table() -> str:
+    """Return the errors on images beyond the sizes of the calibration."""
+    lines = [HEADER.format("size, read")]
+    for size in LARGE:
+        found, whole = [], []
+        for i in range(N_LARGE):
+            rng = np.random.default_rng([LARGE_SEED + size, i])
+            width = float(np.exp(rng.uniform(np.log(2), np.log(7))))
+            recipe = draw_recipe(rng, optics_px=width, size=size)
+            image, true_px = make_picture(recipe, rng)
+            found.append(Case(recipe, true_px, model.estimate_fwhm(image), np.nan))
+            whole.append(Case(recipe, true_px, model.read_block(image), np.nan))
+        lines += [row(f"{size}, tiles", found), row(f"{size}, at once", whole)]
+    return "\n".join(lines)
+
+
 def _photons(value: float) -> str:
     return "noise-free" if np.isinf(value) else f"{value:,.0f}"
 
@@ -393,6 +410,7 @@ def evaluate(n: int) -> str:
         size=grouped(
             "size", cases, lambda c: c.recipe.size, (64, 96, 128, 192, 256, 384)
         ),
+        large=large_table(),
         haze=grouped("haze", cases, lambda c: c.recipe.haze, (False, True)),
         stated=grouped(
             "stated std / FWHM",
@@ -474,6 +492,11 @@ filtered after the camera.
 ## By image size
 
 {size}
+
+Images above 384 px, larger than any of the calibration, FWHM of 2 to 7 px, read
+tile by tile, as `estimate_fwhm` does, and at once:
+
+{large}
 
 ## With and without haze
 

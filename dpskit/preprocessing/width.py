@@ -8,12 +8,14 @@ and the decorrelation resolution and returns a distribution over widths. Then th
 cutoff itself is looked for (`dpskit.preprocessing.cutoff`), which says more
 where there is much light and the PSF is an Airy pattern; where there is no noise
 beyond it, nothing else counts. The networks are calibrated on simulation by
-``python -m benchmarks.calibrate_width``.
+``python -m benchmarks.calibrate_width``, on images of up to 384 px; larger ones
+are read tile by tile.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -31,7 +33,7 @@ from dpskit.preprocessing.cutoff import CutoffJudge, cutoff_features, edge_width
 
 __all__ = ["RingSpectrum", "WidthEstimate", "WidthNetwork", "estimate_fwhm"]
 
-MIN_SIZE, BLOCK = 48, 1024
+MIN_SIZE, TILE, BLOCK = 48, 256, 1024
 METHOD = "radial spectrum, decorrelation and cutoff, calibrated on simulation"
 # The network is trained where the FWHM is below WIDE; a wider PSF is read
 # again as if the image were downsampled to TARGET.
@@ -78,7 +80,8 @@ def estimate_fwhm(image: Any) -> WidthEstimate:
     image : array-like of shape (height, width)
         Real finite values of any scale and offset, at least 48 px on each
         side. Of an image above 1024 px, the 1024 px block of the largest
-        variance is used.
+        variance is used; above 384 px, the mean of the logarithms of the widths
+        of its tiles of about 256 px, weighted by their precision.
 
     Returns
     -------
@@ -131,7 +134,18 @@ def estimate_fwhm(image: Any) -> WidthEstimate:
     validate_params(rules, {"image.shape": image.shape}, "estimate_fwhm")
     if min(image.shape) < MIN_SIZE:
         return WidthEstimate(reason=f"the image is smaller than {MIN_SIZE} px")
-    standard = standardise(busiest_block(image.astype(np.float64), BLOCK))
+    block = busiest_block(image.astype(np.float64), BLOCK)
+    parts = tiles(block, TILE)
+    if len(parts) > 1:
+        found = _average([read_block(part) for part in parts])
+        if found.fwhm_px <= WIDE:
+            return found
+    return read_block(block)
+
+
+def read_block(image: np.ndarray) -> WidthEstimate:
+    """Return the width as read from the spectrum of the whole image."""
+    standard = standardise(image)
     if standard is None:
         return WidthEstimate(reason="the image is constant")
     spectrum = RingSpectrum.measure(standard)
@@ -171,13 +185,43 @@ def look_at_edge(spectrum: RingSpectrum, found: WidthEstimate) -> WidthEstimate:
     return found if width is None else WidthEstimate(width, _EDGE_ERROR * width)
 
 
+def _average(found: Sequence[WidthEstimate]) -> WidthEstimate:
+    """Return the mean of the logarithms, weighted by precision; NaN if none is known.
+
+    The parts show objects of one kind, so that their errors are much the same.
+    """
+    known = [f for f in found if f.reason is None]
+    if not known:
+        return WidthEstimate()
+    logs = np.log([f.fwhm_px for f in known])
+    variance = np.array([f.std_px / f.fwhm_px for f in known]) ** 2
+    mean = np.average(logs, weights=1 / variance)
+    spread = np.average(variance + (logs - mean) ** 2, weights=1 / variance)
+    width = float(np.exp(mean))
+    return WidthEstimate(width, width * float(np.sqrt(spread)))
+
+
 def busiest_block(image: np.ndarray, size: int) -> np.ndarray:
     """Return the block of the largest variance from a grid with mirror symmetry."""
-    rest = [max(n - size, 0) for n in image.shape]
-    starts = [{f * r // 4 for f in range(3)} for r in rest]
-    ys, xs = (sorted(s | {r - a for a in s}) for s, r in zip(starts, rest, strict=True))
+    ys, xs = (_starts(n, size, 4) for n in image.shape)
     blocks = [image[y : y + size, x : x + size] for y in ys for x in xs]
     return blocks[0] if len(blocks) == 1 else max(blocks, key=np.var)
+
+
+def tiles(image: np.ndarray, size: int) -> list[np.ndarray]:
+    """Return parts of about `size` px, on a grid with mirror symmetry."""
+    counts = [max(1, round(n / size)) for n in image.shape]
+    h, w = (-(-n // count) for n, count in zip(image.shape, counts, strict=True))
+    ys = _starts(image.shape[0], h, counts[0] - 1)
+    xs = _starts(image.shape[1], w, counts[1] - 1)
+    return [image[y : y + h, x : x + w] for y in ys for x in xs]
+
+
+def _starts(length: int, size: int, steps: int) -> list[int]:
+    """Return where parts of `size` px begin, in `steps` steps from end to end."""
+    rest = max(length - size, 0)
+    first = {f * rest // max(steps, 1) for f in range(steps // 2 + 1)}
+    return sorted(first | {rest - a for a in first})
 
 
 def standardise(image: np.ndarray) -> np.ndarray | None:

@@ -146,6 +146,41 @@ def test_large_image_is_read_where_it_varies_most():
     )
 
 
+def test_large_image_has_the_mean_width_of_its_tiles():
+    kinds = ("filaments", "clathrin_rings")
+    left, right = (scene(3.5, 1000, size=256, kind=kind) for kind in kinds)
+    one, two = estimate_fwhm(left), estimate_fwhm(right)
+    both = estimate_fwhm(np.hstack([left, right]))
+    weights = [(e.fwhm_px / e.std_px) ** 2 for e in (one, two)]
+    expected = np.average(np.log([one.fwhm_px, two.fwhm_px]), weights=weights)
+    assert both.fwhm_px == pytest.approx(np.exp(expected))
+    assert min(one.std_px, two.std_px) < both.std_px
+    assert both.fwhm_px == pytest.approx(3.5, rel=0.1)
+
+
+def test_empty_tiles_do_not_count():
+    image = np.zeros((512, 512))
+    image[:256, 256:] = scene(3.5, 1000, size=256)
+    tile = estimate_fwhm(image[:256, 256:])
+    found = estimate_fwhm(image)
+    assert (found.fwhm_px, found.std_px) == pytest.approx((tile.fwhm_px, tile.std_px))
+
+
+def test_wide_psf_is_read_from_the_whole_image():
+    image = scene(20.0, 300, size=512)
+    assert estimate_fwhm(image) == module.read_block(image)
+
+
+@pytest.mark.parametrize("shape", [(100, 300), (384, 385), (700, 1024), (641, 900)])
+def test_tiles_cover_the_image_and_its_mirror_alike(shape):
+    image = np.arange(np.prod(shape)).reshape(shape)
+    parts = module.tiles(image, 256)
+    assert set(np.concatenate([p.ravel() for p in parts])) == set(image.ravel())
+    assert len({p.shape for p in parts}) == 1
+    corners = {p[0, 0] for p in parts}
+    assert {p[-1, -1] for p in module.tiles(image[::-1, ::-1], 256)} == corners
+
+
 @pytest.mark.parametrize("shape", [(64, 51), (51, 64), (48, 48)])
 def test_ring_sums_keep_the_power(shape):
     """Parseval: the rings together hold the energy of the windowed image."""
