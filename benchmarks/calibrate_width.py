@@ -493,7 +493,7 @@ filtered after the camera.
 
 {size}
 
-Images above 384 px, larger than any of the calibration, FWHM of 2 to 7 px, read
+Images of 512 px and more, larger than any of the calibration, FWHM of 2 to 7 px, read
 tile by tile, as `estimate_fwhm` does, and at once:
 
 {large}

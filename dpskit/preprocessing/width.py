@@ -8,8 +8,8 @@ and the decorrelation resolution and returns a distribution over widths. Then th
 cutoff itself is looked for (`dpskit.preprocessing.cutoff`), which says more
 where there is much light and the PSF is an Airy pattern; where there is no noise
 beyond it, nothing else counts. The networks are calibrated on simulation by
-``python -m benchmarks.calibrate_width``, on images of up to 384 px; larger ones
-are read tile by tile.
+``python -m benchmarks.calibrate_width``, on images of up to 384 px; those from
+512 px on are read tile by tile.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ from dpskit.preprocessing.cutoff import CutoffJudge, cutoff_features, edge_width
 
 __all__ = ["RingSpectrum", "WidthEstimate", "WidthNetwork", "estimate_fwhm"]
 
-MIN_SIZE, TILE, BLOCK = 48, 256, 1024
+MIN_SIZE, BLOCK = 48, 1024
+# Tiles show too little of a PSF beyond WIDEST_IN_TILES.
+TILE, WIDEST_IN_TILES = 256, 9.0
 METHOD = "radial spectrum, decorrelation and cutoff, calibrated on simulation"
 # The network is trained where the FWHM is below WIDE; a wider PSF is read
 # again as if the image were downsampled to TARGET.
@@ -80,8 +82,8 @@ def estimate_fwhm(image: Any) -> WidthEstimate:
     image : array-like of shape (height, width)
         Real finite values of any scale and offset, at least 48 px on each
         side. Of an image above 1024 px, the 1024 px block of the largest
-        variance is used; above 384 px, the mean of the logarithms of the widths
-        of its tiles of about 256 px, weighted by their precision.
+        variance is used; from 512 px on, the mean of the logarithms of the
+        widths of its tiles, weighted by their precision.
 
     Returns
     -------
@@ -138,7 +140,7 @@ def estimate_fwhm(image: Any) -> WidthEstimate:
     parts = tiles(block, TILE)
     if len(parts) > 1:
         found = _average([read_block(part) for part in parts])
-        if found.fwhm_px <= WIDE:
+        if found.fwhm_px <= WIDEST_IN_TILES:
             return found
     return read_block(block)
 
@@ -209,8 +211,8 @@ def busiest_block(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def tiles(image: np.ndarray, size: int) -> list[np.ndarray]:
-    """Return parts of about `size` px, on a grid with mirror symmetry."""
-    counts = [max(1, round(n / size)) for n in image.shape]
+    """Return parts of at least `size` px, on a grid with mirror symmetry."""
+    counts = [max(1, n // size) for n in image.shape]
     h, w = (-(-n // count) for n, count in zip(image.shape, counts, strict=True))
     ys = _starts(image.shape[0], h, counts[0] - 1)
     xs = _starts(image.shape[1], w, counts[1] - 1)
