@@ -1,5 +1,8 @@
 """PReLU against torch's own, in both layouts."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
 import pytest
 import torch
 
@@ -31,12 +34,32 @@ def test_values_and_gradients_are_those_of_torch(layers, layout):
         torch.testing.assert_close(own, theirs, rtol=1e-12, atol=1e-12)
 
 
-def test_without_gradients_the_input_is_overwritten(layers):
-    own, theirs = layers
-    x = torch.randn(1, 6, 16, 3, dtype=torch.float64)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("size", [3, 200])
+def test_without_gradients_the_input_is_overwritten(layers, dtype, size):
+    own, theirs = (layer.to(dtype) for layer in layers)
+    torch.manual_seed(1)
+    x = torch.randn(2, 6, size + 1, size).to(dtype)
+    x[0, :, 0] = torch.tensor([0.0, -0.0, torch.inf][:size] + [1.0] * (size - 3))
     x = x.contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         expected = theirs(x)
         out = own(x)
     assert torch.equal(out, expected)
     assert out.data_ptr() == x.data_ptr()
+
+
+def test_calls_from_several_threads():
+    layer, x = torch.nn.PReLU(6), torch.randn(1, 6, 200, 201)
+    x = x.contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        expected = layer(x).numpy()
+    assert np.array_equal(activated(x), expected)
+    with ThreadPoolExecutor(4) as pool:
+        for out in pool.map(activated, [x] * 8):
+            assert np.array_equal(out, expected)
+
+
+def activated(x):
+    with torch.inference_mode():
+        return PReLU(6)(x.clone(memory_format=torch.preserve_format)).numpy()
