@@ -3,13 +3,17 @@
 A camera's noise goes on beyond the highest frequency that the optics pass. That of a
 reconstruction ends there, so that it can't be read beyond and a network for images of
 a camera takes part of it for structure. Values that were made whole numbers or cut off
-at 0 leave a little beyond, too.
+at 0 leave a little beyond, too. An image without noise ends there as well, and so does
+what a network gets wrong of it: a rule with weights from simulation, by
+``python -m benchmarks.calibrate_reconstructed``, tells noise from error.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib import resources
 
 import numpy as np
 from scipy import fft
@@ -23,10 +27,11 @@ from dpskit.psf.transfer import sampled_airy_otf
 __all__ = ["HiddenNoise", "rounding_step"]
 
 _FINE, _FINEST = (0.7, 0.9), (0.9, 1.0)
-_OVER, _OVER_ROUNDED, _OVER_DENSE, _ROUNDED = 1e3, 40.0, 1e7, 5.0
-_LEFT, _LEFT_DENSE, _EASIER = 0.012, 0.4, 0.5
-_EVEN, _STEEP, _MOST = 0.041, 2.8, 0.8
+_SHAPE = [(0.1, 0.3), (0.4, 0.6), (0.5, 0.7), (0.7, 0.85), (0.85, 0.95), (0.95, 1.0)]
+_OUTSIDE = [(1.1, 1.3), (1.5, 9.0)]
+_OVER, _OVER_ROUNDED, _ROUNDED, _LEFT = 1e3, 10.0, 5.0, 0.012
 _CUT_OFF, _PIXELS, _WHOLE = 0.02, 4096, 1e-3
+_TINY = 1e-300
 
 
 def rounding_step(image: np.ndarray) -> float:
@@ -116,28 +121,63 @@ class HiddenNoise:
     def shown_by(self, known: np.ndarray) -> bool:
         """Tell whether it is, from a version by a network that knows such noise.
 
-        What `known`, blurred again, leaves at 0.7 to 0.9 of the cutoff has to be 1000
-        times what the image has beyond, or 40 times where that is not much more than
-        rounding. Of sparse light `sharp` has to leave more at 0.9 to 1 than a share of
-        ``0.041 exp(2.8 u)``, at most 0.8, where u is the `unevenness` of what `known`
-        leaves; of dense light, unless there is 10 million times less beyond, half of
-        that, and `known` 40 % at 0.7 to 0.9.
+        `known` has to leave something, and the weighted sum of the `features` decides.
         """
-        fine, finest = self._band(*_FINE), self._band(*_FINEST)
-        beyond, over = self._beyond
-        if not (over and fine.any() and finest.any()):
+        weights, bias = _rule()
+        return self.left_by(known) and bool(weights @ self.features(known) + bias > 0)
+
+    def left_by(self, known: np.ndarray) -> bool:
+        """Tell whether a version leaves more than goes on beyond the cutoff.
+
+        At 0.7 to 0.9 of the cutoff 1000 times what the image has beyond, or 10 times
+        where that is not much more than rounding.
+        """
+        fine, (beyond, over) = self._band(*_FINE), self._beyond
+        if not (over and fine.any() and self._band(*_FINEST).any()):
             return False
         rest = self.light - _blurred(known)
-        left = _power(rest)[fine].mean()
-        if not left > over * beyond:
-            return False
-        share = self._left[finest].mean() - beyond
-        share /= max(self._seen[finest].mean(), 1e-300)
-        least = min(_EVEN * np.exp(_STEEP * self._unevenness(rest, fine)), _MOST)
-        if not self.dense or left > _OVER_DENSE * beyond:
-            return bool(share >= least)
-        most = left > _LEFT_DENSE * self._seen[fine].mean()
-        return bool(share >= _EASIER * least and most)
+        return bool(_power(rest)[fine].mean() > over * beyond)
+
+    def features(self, known: np.ndarray) -> np.ndarray:
+        """Return what tells noise from error.
+
+        Parameters
+        ----------
+        known : ndarray of shape (height, width)
+            As for `shown_by`.
+
+        Returns
+        -------
+        ndarray of shape (12,)
+            Steps of the log power from band to band, 0 where the camera saw nothing
+            (that of an object falls, that of noise less so); at 0.9 to 1 of the
+            cutoff, correlation of the image with `sharp`, blurred again, and the log
+            of their powers' ratio; the log of the `unevenness` of what `known` leaves
+            at 0.7 to 0.9 and at 0.9 to 1, and of its kurtosis there.
+        """
+        fine, finest = self._band(*_FINE), self._band(*_FINEST)
+        seen, told = _windowed(self.light), _windowed(_blurred(self.sharp))
+        power = seen**2
+        bands = [self._band(*band) for band in _SHAPE]
+        bands += [self._band(*band) & self._outside for band in _OUTSIDE]
+        levels = np.log([_mean(power, band) for band in bands if band.any()])
+        steps = np.zeros(len(bands) - 1)
+        steps[: levels.size - 1] = np.clip(np.diff(levels), -15, 15)
+        seen_power, told_power = (_mean(x**2, finest) for x in (seen, told))
+        common = float(np.mean((seen * told)[finest]))
+        rest = self.light - _blurred(known)
+        ends = _passed(rest, finest)
+        kurtosis = np.mean(ends**4) / max(np.mean(ends**2) ** 2, _TINY)
+        uneven = [self._unevenness(rest, band) for band in (fine, finest)]
+        return np.array(
+            [
+                *steps,
+                common / np.sqrt(seen_power * told_power),
+                np.clip(np.log(told_power / seen_power), -10, 10),
+                *np.log(np.maximum(uneven, 1e-3)),
+                np.log(max(kurtosis, 1e-3)),
+            ]
+        )
 
     @cached_property
     def _seen(self) -> np.ndarray:
@@ -150,8 +190,7 @@ class HiddenNoise:
     @cached_property
     def _beyond(self) -> tuple[float, float]:
         """Return power beyond the cutoff, and how many times that is enough, or 0."""
-        k = cosine_radius(self.light.shape)
-        band = beyond_cutoff(k, CANONICAL_FWHM_PX, self.nyquist)
+        band = self._outside
         if not band.any():
             return 0.0, 0.0
         beyond = float(self._seen[band].mean())
@@ -159,10 +198,13 @@ class HiddenNoise:
         rounded = beyond < _ROUNDED * self.rounding * window
         return beyond, _OVER_ROUNDED if rounded else _OVER
 
+    @cached_property
+    def _outside(self) -> np.ndarray:
+        k = cosine_radius(self.light.shape)
+        return beyond_cutoff(k, CANONICAL_FWHM_PX, self.nyquist)
+
     def _unevenness(self, rest: np.ndarray, band: np.ndarray) -> float:
-        spectrum = fft.dctn(rest, norm="ortho", workers=-1) * band
-        strength = fft.idctn(spectrum, norm="ortho", workers=-1) ** 2
-        return unevenness(strength, self.light, CANONICAL_FWHM_PX)
+        return unevenness(_passed(rest, band) ** 2, self.light, CANONICAL_FWHM_PX)
 
     def _band(self, low: float, high: float) -> np.ndarray:
         k = cosine_radius(self.light.shape) * (CANONICAL_FWHM_PX / AIRY_CUTOFF)
@@ -173,6 +215,28 @@ def _blurred(sharp: np.ndarray) -> np.ndarray:
     otf = sampled_airy_otf(cosine_radius(sharp.shape), CANONICAL_FWHM_PX)
     spectrum = fft.dctn(sharp, norm="ortho", workers=-1) * otf.astype(sharp.dtype)
     return fft.idctn(spectrum, norm="ortho", workers=-1)
+
+
+def _passed(image: np.ndarray, band: np.ndarray) -> np.ndarray:
+    spectrum = fft.dctn(image, norm="ortho", workers=-1) * band
+    return fft.idctn(spectrum, norm="ortho", workers=-1)
+
+
+def _windowed(image: np.ndarray) -> np.ndarray:
+    window = np.outer(*map(hann, image.shape))
+    return fft.dctn(image * window, norm="ortho", workers=-1)
+
+
+def _mean(power: np.ndarray, band: np.ndarray) -> float:
+    return max(float(power[band].mean()), _TINY)
+
+
+@cache
+def _rule() -> tuple[np.ndarray, float]:
+    """Return weights and bias of the stored rule."""
+    stored = resources.files("dpskit").joinpath("reconstructed.json")
+    table = json.loads(stored.read_text(encoding="utf-8"))
+    return np.array(table["weights"]), table["bias"]
 
 
 def _power(image: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import fft
 from scipy.ndimage import gaussian_filter
+from skimage import data
 
 from dpskit import DPSDeblur, Optics, RichardsonLucy
 from dpskit._utils.transfer import cosine_radius
@@ -270,6 +271,15 @@ def test_images_of_a_camera_are_no_reconstructions():
         for told in ({"fwhm_px": 3.5}, {}):
             _, info = DPSDeblur(**told).transform(image, return_info=True)
             assert not info["reconstructed"]
+
+
+@pytest.mark.parametrize("picture", ["brick", "camera", "gravel", "moon"])
+@pytest.mark.parametrize("whole", [False, True])
+def test_pictures_without_noise_are_no_reconstructions(picture, whole):
+    image = gaussian_filter(getattr(data, picture)()[:160, :160].astype(float), 1.5)
+    image = image.round() if whole else image
+    _, info = DPSDeblur().transform(image, return_info=True)
+    assert not info["reconstructed"]
 
 
 @pytest.mark.parametrize("told", [{"fwhm_px": 3.5}, {}])

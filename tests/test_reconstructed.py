@@ -76,17 +76,26 @@ def test_what_is_left_of_a_clean_image_is_error(truth, dense):
     assert not coarse.shown_by(truth[::3, ::3])
 
 
-def test_noise_is_as_even_as_the_light_it_comes_from(truth, rng):
-    """As of photons; at the brightest places alone it may be error."""
+def test_features_tell_noise_from_error(truth, rng):
+    """Noise is flatter, is nothing that a result shows, and is as even as light."""
     mean = blur(truth)
     around, noise = gaussian_filter(mean, 3.0), noise_to_the_cutoff(mean, rng)
     brightest = gaussian_filter((around > np.quantile(around, 0.97)) * 1.0, 3.0)
-    even, bright = (
-        HiddenNoise(mean + 0.3 * noise * strength, truth)
-        for strength in (np.sqrt(around), brightest)
+    clean, even, bright = (
+        HiddenNoise(mean + 0.3 * noise * strength, truth).features(truth)
+        for strength in (0.0, np.sqrt(around), brightest)
     )
-    assert even.shown_by(truth)
-    assert not bright.shown_by(truth)
+    falls, alike, evenness = slice(0, 5), 7, 9
+    assert clean[falls].sum() < even[falls].sum() - 1
+    assert clean[alike] > 0.999 > even[alike] + 0.2
+    assert even[evenness] < bright[evenness] - 0.5
+
+
+def test_features_do_not_depend_on_the_unit(truth, rng):
+    image = blur(truth) + noise_to_the_cutoff(truth, rng)
+    same = HiddenNoise(image, truth).features(truth)
+    scaled = HiddenNoise(300 * image, 300 * truth).features(300 * truth)
+    np.testing.assert_allclose(scaled, same, atol=1e-6)
 
 
 @pytest.mark.parametrize("step", [1.0, 1 / 255, 16.0])
