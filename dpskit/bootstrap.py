@@ -14,6 +14,7 @@ import numpy as np
 from scipy import fft
 from scipy.ndimage import gaussian_filter
 
+from dpskit._utils.cosines import CosineFilter
 from dpskit._utils.transfer import AIRY_CUTOFF, FWHM_PER_SIGMA, airy_otf, cosine_radius
 from dpskit.preprocessing.noise import estimate_noise, local_light
 from dpskit.preprocessing.psf_choice import Width
@@ -89,12 +90,11 @@ def standard_error(
     True
     """
     sigma = width.fwhm_px / FWHM_PER_SIGMA
-    otf = airy_otf(cosine_radius(image.shape), width.fwhm_px)
+    blur = CosineFilter(airy_otf(cosine_radius(image.shape), width.fwhm_px))
     trusted = width.fwhm_std_px if np.isfinite(width.fwhm_std_px) else 0.0
 
     def imaged(light: np.ndarray) -> np.ndarray:
-        spectrum = fft.dctn(light, norm="ortho") * otf
-        return fft.idctn(spectrum, norm="ortho") + background
+        return blur(light) + background
 
     if reconstructed:
         noise = _coloured_noise(image, image - imaged(estimate), width.fwhm_px)
@@ -135,13 +135,11 @@ def _coloured_noise(image: np.ndarray, left: np.ndarray, fwhm_px: float) -> _Noi
     total = np.bincount(rings.ravel(), power.ravel(), len(_RINGS) + 1)
     level = (total / np.maximum(count, 1))[1:-1]
     middle = (_RINGS[1:] + _RINGS[:-1]) / 2
-    colour = np.sqrt(np.interp(frequency, middle, level, right=0.0))
+    colour = CosineFilter(np.sqrt(np.interp(frequency, middle, level, right=0.0)))
     light = local_light(image - np.quantile(image, 0.01), fwhm_px)
     deviation = np.sqrt(light)
 
     def noise(mean: np.ndarray, white: np.ndarray) -> np.ndarray:
-        return fft.idctn(
-            fft.dctn(deviation * white, norm="ortho") * colour, norm="ortho"
-        )
+        return colour(deviation * white)
 
     return noise

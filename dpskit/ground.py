@@ -8,8 +8,8 @@ the two apart.
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft
 
+from dpskit._utils.cosines import CosineFilter
 from dpskit._utils.transfer import cosine_radius, gaussian_otf
 
 __all__ = ["ground_picture", "known_photons", "signal_probability", "stands_apart"]
@@ -133,9 +133,8 @@ def stands_apart(haze: np.ndarray, sharp: np.ndarray, fwhm_px: float) -> bool:
     >>> stands_apart(sharp.max() - sharp, sharp, 3.5), stands_apart(sharp, sharp, 3.5)
     (True, False)
     """
-    spectrum = fft.dctn(np.asarray(sharp, np.float32), norm="ortho", workers=-1)
-    spectrum *= gaussian_otf(cosine_radius(sharp.shape), fwhm_px).astype(np.float32)
-    smooth = _sampled(fft.idctn(spectrum, norm="ortho", workers=-1)).astype(float)
+    otf = gaussian_otf(cosine_radius(sharp.shape), fwhm_px).astype(np.float32)
+    smooth = _sampled(CosineFilter(otf)(sharp.astype(np.float32))).astype(float)
     haze = _sampled(haze)
     empty = smooth <= np.quantile(smooth, _EMPTY)
     filled = float(np.mean(haze, where=~empty)) if not empty.all() else 0.0

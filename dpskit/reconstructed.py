@@ -18,6 +18,7 @@ from importlib import resources
 import numpy as np
 from scipy import fft
 
+from dpskit._utils.cosines import CosineFilter
 from dpskit._utils.fft import hann
 from dpskit._utils.transfer import AIRY_CUTOFF, cosine_radius
 from dpskit.preprocessing.noise import beyond_cutoff, unevenness
@@ -166,7 +167,7 @@ class HiddenNoise:
         seen_power, told_power = (_mean(x**2, finest) for x in (seen, told))
         common = float(np.mean((seen * told)[finest]))
         rest = self.light - _blurred(known)
-        ends = _passed(rest, finest)
+        ends = CosineFilter(finest)(rest)
         kurtosis = np.mean(ends**4) / max(np.mean(ends**2) ** 2, _TINY)
         uneven = [self._unevenness(rest, band) for band in (fine, finest)]
         return np.array(
@@ -204,7 +205,7 @@ class HiddenNoise:
         return beyond_cutoff(k, CANONICAL_FWHM_PX, self.nyquist)
 
     def _unevenness(self, rest: np.ndarray, band: np.ndarray) -> float:
-        return unevenness(_passed(rest, band) ** 2, self.light, CANONICAL_FWHM_PX)
+        return unevenness(CosineFilter(band)(rest) ** 2, self.light, CANONICAL_FWHM_PX)
 
     def _band(self, low: float, high: float) -> np.ndarray:
         k = cosine_radius(self.light.shape) * (CANONICAL_FWHM_PX / AIRY_CUTOFF)
@@ -213,13 +214,7 @@ class HiddenNoise:
 
 def _blurred(sharp: np.ndarray) -> np.ndarray:
     otf = sampled_airy_otf(cosine_radius(sharp.shape), CANONICAL_FWHM_PX)
-    spectrum = fft.dctn(sharp, norm="ortho", workers=-1) * otf.astype(sharp.dtype)
-    return fft.idctn(spectrum, norm="ortho", workers=-1)
-
-
-def _passed(image: np.ndarray, band: np.ndarray) -> np.ndarray:
-    spectrum = fft.dctn(image, norm="ortho", workers=-1) * band
-    return fft.idctn(spectrum, norm="ortho", workers=-1)
+    return CosineFilter(otf.astype(sharp.dtype))(sharp)
 
 
 def _windowed(image: np.ndarray) -> np.ndarray:

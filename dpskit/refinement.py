@@ -14,6 +14,7 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter
 
 from dpskit._utils.acceleration import extrapolate
+from dpskit._utils.cosines import CosineFilter
 from dpskit._utils.fft import crop, fft_shape, pad_mirror
 from dpskit._utils.transfer import AIRY_CUTOFF, FWHM_PER_SIGMA, cosine_radius
 from dpskit.preprocessing.noise import Noise
@@ -69,14 +70,11 @@ class _Optics:
     def __init__(self, shape: tuple[int, int], fwhm_px: float, dtype: np.dtype):
         k = cosine_radius(shape)
         self.otf = sampled_airy_otf(k, fwhm_px).astype(dtype)
+        self.blur = CosineFilter(self.otf)
         self.frequency = k * (fwhm_px / AIRY_CUTOFF)
 
     def band(self, low: float, high: float) -> np.ndarray:
         return (self.frequency > low) & (self.frequency <= high)
-
-    def blur(self, x: np.ndarray) -> np.ndarray:
-        spectrum = fft.dctn(x, norm="ortho", workers=-1) * self.otf
-        return fft.idctn(spectrum, norm="ortho", workers=-1, overwrite_x=True)
 
     def mismatch(
         self, seen: np.ndarray, told: np.ndarray, dense: bool, taken: int = 0

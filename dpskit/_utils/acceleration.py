@@ -41,4 +41,7 @@ def extrapolate(
     along = np.einsum("...yx,...yx->...", new, change)[..., None, None]
     power = np.einsum("...yx,...yx->...", change, change)[..., None, None]
     step = np.clip(along / np.maximum(power, np.finfo(x.dtype).tiny), 0, 1)
-    return np.maximum(x + step * (x - before), 0), new
+    point = x - before
+    point *= step
+    point += x
+    return np.maximum(point, 0, out=point), new

@@ -8,9 +8,9 @@ to believe, and the residual shows it where none explains the image.
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft
 
 from dpskit._utils.acceleration import extrapolate
+from dpskit._utils.cosines import CosineFilter
 from dpskit._utils.fft import crop, fft_shape, pad_mirror
 from dpskit._utils.transfer import airy_otf, cosine_radius
 
@@ -54,22 +54,24 @@ def guide_channels(
     image, start = pad_mirror(
         np.asarray(image, dtype=np.float32), fft_shape(shape, (0, 0))
     )
-    otf = airy_otf(cosine_radius(image.shape[-2:]), fwhm_px).astype(np.float32)
+    otf = airy_otf(cosine_radius(image.shape[-2:]), fwhm_px)
+    blur = CosineFilter(otf.astype(np.float32))
     channels = [image]
     if n_channels > 1:
-        channels += _wiener(image, otf)
+        channels += _wiener(image, blur)
     if n_channels > 1 + len(STRENGTHS):
-        channels += _richardson_lucy(image, channels[1], otf)
+        channels += _richardson_lucy(image, channels[1], blur)
     return crop(np.stack(channels, axis=-3), start, shape)
 
 
-def _wiener(image: np.ndarray, otf: np.ndarray) -> list[np.ndarray]:
-    back = _cosine(image) * otf
-    return [_inverse(back / (otf**2 + np.float32(k))) for k in STRENGTHS]
+def _wiener(image: np.ndarray, blur: CosineFilter) -> list[np.ndarray]:
+    otf = blur.transfer
+    back = blur.analyse(image) * otf
+    return [blur.synthesise(back / (otf**2 + np.float32(k))) for k in STRENGTHS]
 
 
 def _richardson_lucy(
-    image: np.ndarray, start: np.ndarray, otf: np.ndarray
+    image: np.ndarray, start: np.ndarray, blur: CosineFilter
 ) -> list[np.ndarray]:
     """Return the estimates after `RL_STEPS` and the last residual."""
     y = np.maximum(image, 0)
@@ -77,22 +79,12 @@ def _richardson_lucy(
     x = point = before = np.maximum(start, 0.05 * mean)
     change, found = None, []
     for n in range(1, RL_STEPS[-1] + 1):
-        model = np.maximum(_blur(point, otf), 1e-6 * mean)
-        x = np.maximum(point * _blur(y / model, otf), 0)
+        ratio = blur(point)
+        np.divide(y, np.maximum(ratio, 1e-6 * mean, out=ratio), out=ratio)
+        x = blur(ratio)
+        np.maximum(np.multiply(x, point, out=x), 0, out=x)
         if n in RL_STEPS:
             found.append(x)
         point, change = extrapolate(x, before, point, change)
         before = x
-    return [*found, image - _blur(x, otf)]
-
-
-def _blur(x: np.ndarray, otf: np.ndarray) -> np.ndarray:
-    return _inverse(_cosine(x) * otf)
-
-
-def _cosine(x: np.ndarray) -> np.ndarray:
-    return fft.dctn(x, axes=_AXES, norm="ortho", workers=-1)
-
-
-def _inverse(x: np.ndarray) -> np.ndarray:
-    return fft.idctn(x, axes=_AXES, norm="ortho", workers=-1, overwrite_x=True)
+    return [*found, image - blur(x)]

@@ -95,6 +95,11 @@ class ConvPReLU(nn.Sequential):
     def __init__(self, conv: nn.Module) -> None:
         super().__init__(conv, PReLU(conv.out_channels, init=0.2))
 
+    def forward(self, x: Tensor, other: Tensor | None = None, sign: int = 1) -> Tensor:
+        """Return the activation, plus or minus `other`."""
+        conv, activation = self
+        return activation(conv(x), other, sign)
+
 
 class Projection(nn.Module):
     """A down- or up-projection unit with its error feedback.
@@ -118,7 +123,7 @@ class Projection(nn.Module):
     def forward(self, f: Tensor) -> Tensor:
         """Return the projection of what `features` made of the input."""
         a = self.resample(f)
-        return self.correct(self.back(a).sub_(f)).add_(a)
+        return self.correct(self.back(a, f, -1), a)
 
 
 class ResUDBPN(nn.Module):

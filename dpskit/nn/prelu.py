@@ -34,7 +34,8 @@ class PReLU(nn.PReLU):
 
     Notes
     -----
-    Where no gradient is asked for, the input is overwritten.
+    Where no gradient is asked for, the input is overwritten, and what is added to the
+    activation, or subtracted, is so in the same pass.
 
     Examples
     --------
@@ -43,14 +44,14 @@ class PReLU(nn.PReLU):
     tensor([-2., -2.])
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation, of the shape and layout of `x`."""
-        if x.is_cuda or not x.is_contiguous(memory_format=torch.channels_last):
-            return super().forward(x)
+    def forward(self, x: Tensor, other: Tensor | None = None, sign: int = 1) -> Tensor:
+        """Return the activation, plus or minus `other`, in the layout of `x`."""
+        last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_cuda
         slopes = self.weight.to(x.dtype)
-        if torch.is_grad_enabled():
-            return _RowWise.apply(x, slopes)
-        return _overwrite(x, slopes.detach())
+        if last and not torch.is_grad_enabled():
+            return _overwrite(x, slopes.detach(), other, sign)
+        out = _RowWise.apply(x, slopes) if last else super().forward(x)
+        return out if other is None else out.add_(other, alpha=sign)
 
 
 class _RowWise(torch.autograd.Function):
@@ -74,14 +75,24 @@ class _RowWise(torch.autograd.Function):
         return out, slope.to(x.dtype)
 
 
-def _overwrite(x: Tensor, slopes: Tensor) -> Tensor:
+def _overwrite(
+    x: Tensor, slopes: Tensor, other: Tensor | None = None, sign: int = 1
+) -> Tensor:
     if x.dtype not in _KERNELS:
-        return x.copy_(nn.functional.prelu(x, slopes))
+        x.copy_(nn.functional.prelu(x, slopes))
+        return x if other is None else x.add_(other, alpha=sign)
     kernel, stored = _KERNELS[x.dtype]
     threads = torch.get_num_threads() if x.numel() > _FEW else 1
-    parts = np.array_split(_rows(x).view(stored).numpy(), threads)
-    apply = partial(kernel, slopes=slopes.float().repeat(x.shape[-1]).numpy())
-    for _ in map(apply, parts) if threads == 1 else _pool(threads).map(apply, parts):
+
+    def parts(values: Tensor) -> list[np.ndarray]:
+        return np.array_split(_rows(values).view(stored).numpy(), threads)
+
+    added = x.new_empty(0, *x.shape[1:]) if other is None else other.to(x.dtype)
+    added = added.contiguous(memory_format=torch.channels_last)
+    given = slopes.float().repeat(x.shape[-1]).numpy(), np.float32(sign)
+    apply = partial(kernel, *given)
+    run = map if threads == 1 else _pool(threads).map
+    for _ in run(apply, parts(x), parts(added)):
         pass
     return x
 
@@ -92,27 +103,42 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 @njit
-def _float32(rows, slopes):
+def _float32(slopes, sign, rows, others):
     height, width = rows.shape
     for y in range(height):
         for x in range(width):
             value = rows[y, x]
             rows[y, x] = value if value > 0 else value * slopes[x]
+        if others.size:
+            for x in range(width):
+                rows[y, x] += sign * others[y, x]
 
 
 @njit
-def _bfloat16(rows, slopes):
+def _bfloat16(slopes, sign, rows, others):
     """As `_float32`, for the upper halves of float32; rounds to the nearest even."""
     height, width = rows.shape
-    half, one, sixteen = np.uint32(0x7FFF), np.uint32(1), np.uint32(16)
     for y in range(height):
         for x in range(width):
             upper = rows[y, x]
-            whole = np.uint32(np.uint16(upper)) << sixteen
-            scaled = np.uint32(whole).view(np.float32) * slopes[x]
-            bits = np.float32(scaled).view(np.uint32)
-            rounded = (bits + half + ((bits >> sixteen) & one)) >> sixteen
-            rows[y, x] = np.int16(np.uint16(rounded)) if upper < 0 else upper
+            scaled = _upper(_value(upper) * slopes[x])
+            rows[y, x] = scaled if upper < 0 else upper
+        if others.size:
+            for x in range(width):
+                total = _value(rows[y, x]) + sign * _value(others[y, x])
+                rows[y, x] = _upper(total)
+
+
+@njit
+def _value(upper):
+    return np.uint32(np.uint32(np.uint16(upper)) << np.uint32(16)).view(np.float32)
+
+
+@njit
+def _upper(value):
+    half, one, sixteen = np.uint32(0x7FFF), np.uint32(1), np.uint32(16)
+    bits = np.float32(value).view(np.uint32)
+    return np.int16(np.uint16((bits + half + ((bits >> sixteen) & one)) >> sixteen))
 
 
 _KERNELS = {

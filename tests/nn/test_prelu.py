@@ -49,6 +49,21 @@ def test_without_gradients_the_input_is_overwritten(layers, dtype, size):
     assert out.data_ptr() == x.data_ptr()
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("size", [3, 200])
+def test_another_image_is_added_in_the_same_pass(layers, dtype, sign, size):
+    own, theirs = (layer.to(dtype) for layer in layers)
+    torch.manual_seed(2)
+    x, other = torch.randn(2, 2, 6, size + 1, size).to(dtype)
+    x = x.contiguous(memory_format=torch.channels_last)
+    leaf = x.clone().requires_grad_()
+    with torch.no_grad():
+        expected = theirs(x) + sign * other
+        assert torch.equal(own(x, other, sign), expected)
+    torch.testing.assert_close(own(leaf, other, sign).detach(), expected)
+
+
 def test_calls_from_several_threads():
     layer, x = torch.nn.PReLU(6), torch.randn(1, 6, 200, 201)
     x = x.contiguous(memory_format=torch.channels_last)
