@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ __all__ = [
     "check_free",
     "chosen",
     "decided",
+    "discard_output",
     "grouped",
     "read",
     "run_jobs",
@@ -98,8 +100,6 @@ def run_jobs(
                 line = work(job, args)
                 seconds = time.perf_counter() - start
                 say(f"{job.source} -> {job.target}  {line}, {seconds:.1f} s")
-            except BrokenPipeError:
-                raise
             except FAILURES as error:
                 failed += 1
                 say(f"{job.source}: {sentence(error)}", file=sys.stderr)
@@ -191,10 +191,19 @@ def _progress(jobs: list[Job], quiet: bool) -> Iterator[tuple[Any, Any]]:
 
     def say(text: str, file: Any = None) -> None:
         if file is not None or not quiet:
-            bar.write(text, file=file or sys.stdout)
+            try:
+                bar.write(text, file=file or sys.stdout)
+                sys.stdout.flush()
+            except BrokenPipeError:
+                discard_output()
 
     with bar:
         yield bar, say
+
+
+def discard_output() -> None:
+    """Print to nowhere, for the reader, such as `head`, has seen enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def sentence(error: BaseException) -> str:

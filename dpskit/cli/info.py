@@ -78,11 +78,12 @@ def _lines(image: Any, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     from dpskit._utils.validation import check_image
     from dpskit.preprocessing import (
         drawn_marks,
+        estimate_fwhm,
         fill_hot_pixels,
         fill_marks,
-        hot_pixels,
         saturated_fraction,
     )
+    from dpskit.preprocessing.hot_pixels import surely_narrower
 
     pixel_size_nm = args.pixel_size_nm or image.pixel_size_nm
     plane = np.asarray(image.data[(0,) * (image.data.ndim - 2)])
@@ -97,10 +98,14 @@ def _lines(image: Any, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
         "pixel size",
         f"{pixel_size_nm:.4g} nm" if pixel_size_nm else "not in the file",
     )
-    light = fill_hot_pixels(fill_marks(plane))
+    unmarked = fill_marks(plane)
+    light = fill_hot_pixels(unmarked)
     yield "resolution", _resolution(light, pixel_size_nm)
-    yield "PSF width", _width(light, pixel_size_nm)
-    yield "hot pixels", str(int(hot_pixels(plane).sum()))
+    width = estimate_fwhm(light)
+    yield "PSF width", _width(width, pixel_size_nm)
+    if not isnan(width.fwhm_px):
+        light = fill_hot_pixels(light, surely_narrower(width.fwhm_px))
+    yield "hot pixels", str(np.count_nonzero(light != unmarked))
     marked = int(drawn_marks(plane).sum())
     if marked:
         yield "marked", f"{marked} pixels of drawn scale bars or letters"
@@ -118,10 +123,7 @@ def _resolution(plane: np.ndarray, pixel_size_nm: float | None) -> str:
     return _length(found.resolution_px, pixel_size_nm) + " (decorrelation analysis)"
 
 
-def _width(plane: np.ndarray, pixel_size_nm: float | None) -> str:
-    from dpskit.preprocessing import estimate_fwhm
-
-    found = estimate_fwhm(plane)
+def _width(found: Any, pixel_size_nm: float | None) -> str:
     if isnan(found.fwhm_px):
         return f"not estimated, because {found.reason}"
     return f"FWHM {_length(found.fwhm_px, pixel_size_nm)}, +- {found.std_px:.2g} px"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from dpskit.cli import (
     train,
     weights,
 )
+from dpskit.cli._batch import discard_output
 from dpskit.cli._files import UsageError
 from dpskit.exceptions import DpskitError, DpskitWarning, InvalidParameterError
 
@@ -63,19 +63,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         quiet = getattr(args, "quiet", False)
         warnings.simplefilter("ignore" if quiet else "always", DpskitWarning)
         warnings.showwarning = _show_warning
+        code = 0
         try:
             code = args.run(args)
             sys.stdout.flush()
-            return code
-        except BrokenPipeError:  # the reader, such as `head`, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
+        except BrokenPipeError:
+            discard_output()
         except (UsageError, InvalidParameterError) as error:
             return _complain(args, error, 2)
         except (DpskitError, OSError) as error:
             return _complain(args, error, 1)
         except KeyboardInterrupt:
             return _complain(args, "stopped; files already written are whole.", 130)
+        return code
 
 
 def _parser() -> argparse.ArgumentParser:

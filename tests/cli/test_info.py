@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
+from dpskit import DPSDeblur
 from dpskit.cli.main import main
 from dpskit.io import imwrite
 from dpskit.metrics import decorrelation
@@ -11,8 +13,6 @@ from dpskit.preprocessing import estimate_fwhm, fill_hot_pixels
 
 @pytest.fixture
 def image():
-    from scipy.ndimage import gaussian_filter
-
     rng = np.random.default_rng(0)
     light = gaussian_filter((rng.random((128, 128)) < 0.02) * 4e4, 1.6, mode="wrap")
     return (rng.poisson(light) + 100).astype(np.uint16)
@@ -125,3 +125,18 @@ def test_one_bad_file_does_not_hide_the_others(tmp_path, image, capsys):
     assert "b.tif" in said.out
     assert "a.tif" in said.err
     assert said.err.count("\n") == 1
+
+
+def test_hot_pixels_are_counted_as_deblurring_replaces_them(tmp_path, capsys):
+    """A wide PSF shows one that is as bright as a narrow one could make it."""
+    rng = np.random.default_rng(0)
+    points = np.zeros((128, 128))
+    points[rng.integers(8, 120, 40), rng.integers(8, 120, 40)] = 1
+    light = gaussian_filter(points, 3)
+    image = rng.poisson(light / light.max() * 300 + 20).astype(np.uint16)
+    image[60, 60] += 130
+    image[20, 90] += 130
+    imwrite(tmp_path / "wide.tif", image)
+    assert main(["info", str(tmp_path / "wide.tif")]) == 0
+    assert "hot pixels  2\n" in capsys.readouterr().out
+    assert DPSDeblur().transform(image, return_info=True)[1]["hot_pixels"] == 2

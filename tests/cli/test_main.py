@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,10 +65,27 @@ def test_reader_that_has_seen_enough(arguments, tmp_path, monkeypatch):
     """``dpskit weights compact | head`` ends quietly."""
     monkeypatch.chdir(tmp_path)
     imwrite("a.tif", np.eye(64, dtype=np.uint8))
+    assert unread(arguments) == (0, b"")
+
+
+def test_a_batch_goes_on_without_a_reader(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "c"):
+        imwrite(f"{name}.tif", np.eye(32, dtype=np.uint8))
+    Path("b.tif").write_text("no image")
+    assert unread(["deblur", "a.tif", "b.tif", "c.tif", "out"])[0] == 1
+    assert sorted(path.name for path in Path("out").iterdir()) == [
+        "a_dps.tif",
+        "c_dps.tif",
+    ]
+
+
+def unread(arguments):
+    """Return exit code and messages of a command whose output nobody reads."""
     code = "import sys; from dpskit.cli.main import main; "
     code += f"sys.exit(main({arguments}))"
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=-1)
     os.close(writing)
-    assert (done.returncode, done.stderr) == (0, b"")
+    return done.returncode, done.stderr
