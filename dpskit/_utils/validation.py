@@ -42,7 +42,7 @@ def check_image(image: Any, owner: str, *, name: str = "X") -> np.ndarray:
     Raises
     ------
     InvalidParameterError
-        If the array is sparse, complex, not numeric, of less than two axes,
+        If the array is sparse, masked, complex, not numeric, of less than two axes,
         empty, or holds NaN or Inf (the first index is named).
     """
     kind = "image" if name in ("image", "images") else f"image {name}"
@@ -50,6 +50,11 @@ def check_image(image: Any, owner: str, *, name: str = "X") -> np.ndarray:
         raise InvalidParameterError(
             f"{owner} expects a dense {kind}; got a sparse matrix. "
             f"Pass {name}.toarray()."
+        )
+    if np.ma.is_masked(image):
+        raise InvalidParameterError(
+            f"{owner} expects an {kind} without masked pixels; got "
+            f"{np.ma.count_masked(image)}. Pass {name}.filled(value)."
         )
     try:
         array = np.asarray(image)

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -97,7 +98,8 @@ def run_jobs(
         for job in steps:
             start = time.perf_counter()
             try:
-                line = work(job, args)
+                with warnings.catch_warnings():  # each file has its own notes
+                    line = work(job, args)
                 seconds = time.perf_counter() - start
                 say(f"{job.source} -> {job.target}  {line}, {seconds:.1f} s")
             except FAILURES as error:

@@ -21,6 +21,7 @@ __all__ = [
 
 IMAGES = (".tif", ".tiff", ".png")
 TIFF = (".tif", ".tiff")
+OTHERS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".npy", ".npz", ".h5", ".zarr")
 MARK = "_dps"
 ERROR = "_error"  # its standard error, beside it
 PIPELINE = "_denoise_dps"  # and its stages, with their names
@@ -112,8 +113,7 @@ def plan(sources: list[Path], output: str, mark: str = MARK) -> list[Job]:
         raise UsageError(
             f"{len(sources)} files cannot go to the one file '{output}'; name a folder."
         )
-    pictures = (*IMAGES, ".jpg", ".jpeg")
-    if not named and out.suffix.lower() in pictures and not out.is_dir():
+    if not named and out.suffix.lower() in OTHERS and not out.is_dir():
         raise UsageError(f"results are TIFF files; got the name '{output}'.")
     if not named and out.is_file():
         raise UsageError(f"'{output}' is a file; name a folder or a .tif file.")

@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     with warnings.catch_warnings():
         quiet = getattr(args, "quiet", False)
-        warnings.simplefilter("ignore" if quiet else "always", DpskitWarning)
+        warnings.simplefilter("ignore" if quiet else "default", DpskitWarning)
         warnings.showwarning = _show_warning
         code = 0
         try:

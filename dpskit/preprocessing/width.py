@@ -135,7 +135,8 @@ def estimate_fwhm(image: Any) -> WidthEstimate:
     rules = {"image.shape": _PLANE}
     validate_params(rules, {"image.shape": image.shape}, "estimate_fwhm")
     if min(image.shape) < MIN_SIZE:
-        return WidthEstimate(reason=f"the image is smaller than {MIN_SIZE} px")
+        field = "{} x {} px".format(*image.shape)
+        return WidthEstimate(reason=f"a field of {field} is smaller than {MIN_SIZE} px")
     block = busiest_block(image.astype(np.float64), BLOCK)
     parts = tiles(block, TILE)
     if len(parts) > 1:

@@ -16,6 +16,7 @@ FAULTS = [
     [[1, 2], [3]],
     np.array([[object()]]),
     sparse.eye_array(4),
+    np.ma.masked_less(np.arange(16).reshape(4, 4), 3),
 ]
 
 
@@ -30,3 +31,8 @@ def test_an_image_is_named_once(fault, name, words):
     assert sentence.startswith("F expects a")
     assert f" {words}" in sentence
     assert "image image" not in sentence
+
+
+def test_a_mask_that_hides_nothing_is_no_fault():
+    image = np.ma.masked_less(np.ones((4, 4)), 0)
+    assert type(check_image(image, "F")) is np.ndarray

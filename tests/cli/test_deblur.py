@@ -163,6 +163,13 @@ def test_notes_are_quiet_too(tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_note_is_printed_once_per_file(tmp_path, capsys):
+    for name in "ab":
+        imwrite(tmp_path / f"{name}.tif", np.ones((3, 32, 32), np.float32))
+    assert deblur(tmp_path, tmp_path / "out") == 0
+    assert capsys.readouterr().err.count("note: DPSDeblur could not estimate") == 2
+
+
 def test_refine_says_what_it_takes(cell, capsys):
     with pytest.raises(SystemExit):
         deblur(cell, cell.parent / "out", "--refine", "many")

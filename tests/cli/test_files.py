@@ -77,6 +77,7 @@ def test_folder_that_looks_like_a_file(tmp_path):
     [
         (["a.tif", "b.tif"], "out.tif", "2 files cannot go to the one file"),
         (["a.tif"], "out.png", "results are TIFF files"),
+        (["a.tif"], "out.npy", "results are TIFF files"),
         (["x/a.tif", "y/a.tif"], "out", "would both become"),
         (["a.tif", "a.ome.tif"], "out", "would both become"),
         (["a.tif"], "./a.tif", "cannot be its own result"),

@@ -111,7 +111,7 @@ def test_small_and_narrow_images_have_an_answer(shape):
     ("image", "reason"),
     [
         (np.zeros((0, 0)), "the image is empty"),
-        (np.ones((47, 200)), "the image is smaller than 48 px"),
+        (np.ones((47, 200)), "a field of 47 x 200 px is smaller than 48 px"),
         (np.full((64, 64), 7, np.uint8), "the image is constant"),
         (np.full((64, 64), 0.1), "the image is constant"),
         (np.random.default_rng(0).normal(size=(128, 128)), "noise"),
