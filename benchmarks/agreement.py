@@ -41,7 +41,8 @@ the width in percent, median of the absolute error and RMS, before -> after; PSN
 at bandwidth 0.6 with either width, and with the true one.
 
 Large errors, as for dense rings whose own spectrum looks like a wider PSF, stay: the
-correction trusts the first answer to within its stated error. Images whose highest
+correction trusts the first answer to within its stated error, and looks further only
+where that is large, as for bright separated spots. Images whose highest
 frequencies are noise are left as they are; the width of those without a dark ground,
 which is read too wide, becomes three quarters of its standard deviation smaller.
 """

@@ -65,6 +65,14 @@ def test_width_moves_to_where_the_drift_vanishes(sharp, error):
     assert found.fwhm_source == "estimated"
 
 
+@pytest.mark.parametrize("error", [-0.4, 0.6])
+def test_an_unsure_width_is_found_however_far_it_lies(sharp, error):
+    """Beyond the three widths that are looked at first."""
+    told = Width(4.0 * (1 + error), 0.5 * 4.0 * (1 + error), "estimated")
+    found = agreeing_width(sharp, told, explain_with(4.0, sharp))
+    assert found.fwhm_px == pytest.approx(4.0, rel=0.03)
+
+
 def test_width_stays_where_the_result_says_nothing(sharp, rng):
     told = Width(4.0, 0.3, "estimated")
     flat = explain_with(3.7, sharp, slope=0.1)
