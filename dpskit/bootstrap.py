@@ -22,7 +22,9 @@ from dpskit.preprocessing.psf_choice import Width
 __all__ = ["standard_error"]
 
 _SMOOTHING = 1.35
+_POWER, _FLOOR = 1.5, 0.01
 _FIRST = 2
+_TINY = 1e-30
 _RINGS = np.linspace(0.5, 1.1, 7)
 
 _Noise = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -71,8 +73,9 @@ def standard_error(
     Returns
     -------
     ndarray of shape (height, width)
-        Averaged over a Gaussian 1.35 times as wide as the PSF, because few
-        samples tell little about a single pixel.
+        Squares are averaged over a Gaussian 1.35 times as wide as the PSF, because few
+        samples tell little about a single pixel, and shared out in it by the light,
+        to the power of 1.5: errors lie where structures do, which are finer than that.
 
     References
     ----------
@@ -113,7 +116,14 @@ def standard_error(
     square = np.zeros(image.shape)
     for _ in range(n_samples):
         square += gaussian_filter(again(estimate) - estimate, bandwidth * sigma) ** 2
-    return np.sqrt(gaussian_filter(square / n_samples, _SMOOTHING * sigma))
+    light = gaussian_filter(estimate, bandwidth * sigma)
+    light = np.maximum(light, 0) + max(_FLOOR * float(light.max()), _TINY)
+    return np.sqrt(_shared(square / n_samples, light**_POWER, _SMOOTHING * sigma))
+
+
+def _shared(square: np.ndarray, share: np.ndarray, sigma: float) -> np.ndarray:
+    """Return squares averaged over a Gaussian and shared out in it again."""
+    return share * gaussian_filter(square, sigma) / gaussian_filter(share, sigma)
 
 
 def _camera_noise(image: np.ndarray, fwhm_px: float) -> _Noise:

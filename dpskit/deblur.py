@@ -52,10 +52,12 @@ _HAZE, _HAZE_PHOTONS = 0.04, 1.0
 _PEDESTAL, _OFFSET = 0.25, 0.02
 _PROBABLE, _SMALLEST_PX = 0.7, 8
 _BIAS, _DENSE_BIAS = 0.2, 0.5
-_RESTORED, _SIM_RESTORED, _SIM_WIDTH = 2.0, 1.0, 0.05
+_RESTORED, _DENSE_RESTORED = 1.0, 2.0
+_TOLD_WIDTH, _SIM_WIDTH = 0.02, 0.05
 _FINEST_FWHM_PX = 2 * CANONICAL_FWHM_PX
 _EDGE_PX = 16
 _LITTLE, _SATURATED = 3.0, 0.001
+_GROSS, _BRIGHT = 15.0, 5e3
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +211,10 @@ default="auto"
     taken for a SIM reconstruction, ``info["hot_pixels"]`` and ``info["marked"]`` how
     many pixels were replaced, ``info["smoothed"]`` whether smoothing was undone. Where
     background is most of the light and leaves less than 3 photons in the brightest
-    pixels, or more than 0.1 % of the pixels are saturated, there is a warning.
+    pixels, more than 0.1 % of the pixels are saturated, or the result, blurred again,
+    misses the image by 15 times the power of its noise (``info["discrepancy"]``, about
+    1 where the PSF is right or too narrow, more where it is too wide), there is a
+    warning.
 
     References
     ----------
@@ -293,8 +298,8 @@ default="auto"
             width, in units of the PSF's, in [0, 10]: those at 1.67 times finer
             resolution by default.
         n_samples : int, default=5
-            Simulated images, 2 or more; each costs one `transform`. Pictures full of
-            light and those reconstructed from SIM take two more.
+            Simulated images, 2 or more; each costs one `transform`, and so do two
+            more.
 
         Returns
         -------
@@ -304,13 +309,13 @@ default="auto"
         Notes
         -----
         A parametric bootstrap: the result is imaged again with the noise of
-        the image and deblurred again, with other PSF widths where the width is
-        estimated, and after SIM (5 %), where the reconstruction's filter changes it.
-        What two such images lose is given back first, twice in pictures full of light,
-        whose fine detail is everywhere, once after SIM. 1.645 times the standard error
-        held the truth in 92 to 97 % of the pixels of simulated images at each photon
-        level, after SIM in 86 to 93 %; it can't tell structure that the network took
-        for background.
+        the image and deblurred again, with other PSF widths: by their uncertainty, by
+        2 % where the width is told, and by 5 % after SIM, where the reconstruction's
+        filter changes it. What two such images lose is given back first, twice in
+        pictures full of light, whose fine detail is everywhere. How often 1.645 times
+        the standard error holds the truth, in all pixels and in those with light, is
+        in ``docs/trust.md``. It can't tell structure that the network took
+        for background, nor how far a PSF that is told is wrong.
 
         Examples
         --------
@@ -341,8 +346,9 @@ default="auto"
         )
         estimate, info = first.transform(frame, return_info=True)
         width = Width(info["fwhm_px"], info["fwhm_std_px"], info["fwhm_source"])
-        if info["reconstructed"] and width.fwhm_std_px == 0:
-            width = replace(width, fwhm_std_px=_SIM_WIDTH * width.fwhm_px)
+        if width.fwhm_std_px == 0:
+            share = _SIM_WIDTH if info["reconstructed"] else _TOLD_WIDTH
+            width = replace(width, fwhm_std_px=share * width.fwhm_px)
         if self.fill_hot_pixels:
             frame = fill_marks(frame)
             frame = fill_hot_pixels(frame, surely_narrower(width.fwhm_px))
@@ -386,15 +392,9 @@ default="auto"
 
     def _transform_frames(self, frames: np.ndarray) -> tuple[np.ndarray, list[dict]]:
         images, infos = super()._transform_frames(frames)
-        for info in infos:
-            taken, photons = info["background_fraction"], info["photons"]
-            if taken > 0.5 and photons * (1 - taken) < _LITTLE:
-                _warn(
-                    f"DPSDeblur took {taken:.0%} of the light for background, of "
-                    f"{photons:.0f} photons in the brightest pixels; shapes in what is "
-                    "left may not be real. Average frames, if you can."
-                )
-                break
+        for doubt in (_much_background, _unexplained):
+            if text := next(filter(None, map(doubt, infos)), None):
+                _warn(text)
         widest, side = max(info["fwhm_px"] for info in infos), min(frames.shape[-2:])
         if widest > side > _SMALLEST_PX and infos[0]["fwhm_source"] != "canonical":
             _warn(
@@ -737,15 +737,39 @@ def _mean(image: np.ndarray) -> float:
     return float(np.mean(image, dtype=np.float64))
 
 
+def _much_background(info: dict[str, Any]) -> str | None:
+    """Say where too little light is left beside the background."""
+    taken, photons = info["background_fraction"], info["photons"]
+    if taken <= 0.5 or photons * (1 - taken) >= _LITTLE:
+        return None
+    return (
+        f"DPSDeblur took {taken:.0%} of the light for background, of {photons:.0f} "
+        "photons in the brightest pixels; shapes in what is left may not be real. "
+        "Average frames, if you can."
+    )
+
+
+def _unexplained(info: dict[str, Any]) -> str | None:
+    """Say where the result misses the image by far more than its noise."""
+    missed, fwhm_px = info["discrepancy"], info["fwhm_px"]
+    photons = info["photons"] * (fwhm_px / CANONICAL_FWHM_PX) ** 2
+    if missed <= _GROSS or photons >= _BRIGHT:
+        return None
+    return (
+        f"What DPSDeblur shows, blurred again, misses X by {missed:.0f} times the "
+        "power of its noise; the PSF is probably narrower than "
+        f"{fwhm_px:.2f} px ({info['fwhm_source']})."
+    )
+
+
 def _unsure(width: Width) -> bool:
     return 0 < width.fwhm_std_px < float("inf")
 
 
 def _restored(info: dict[str, Any]) -> float:
     """Return how often the bootstrap gives back what the method loses."""
-    if info["reconstructed"]:
-        return _SIM_RESTORED
-    return _RESTORED if info["dense"] else 0.0
+    full = info["dense"] and not info["reconstructed"]
+    return _DENSE_RESTORED if full else _RESTORED
 
 
 def _width_error(width: Width) -> float:

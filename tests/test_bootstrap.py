@@ -51,6 +51,24 @@ def test_error_of_a_linear_method_is_the_noise_it_lets_through():
     assert error.mean() == pytest.approx(20 / (2 * np.sqrt(np.pi) * sigma), rel=0.1)
 
 
+def test_errors_of_structures_stay_in_them():
+    """A method that errs by a tenth of the light, at a line of 4 px and beside it."""
+    image = np.zeros((64, 64))
+    image[:, 30:34] = 1000.0
+    error = standard_error(
+        image,
+        image,
+        0 * image,
+        Width(3.0),
+        lambda y, fwhm: 1.1 * image,
+        bandwidth=0.0,
+        n_samples=2,
+        rng=np.random.default_rng(0),
+    )
+    np.testing.assert_allclose(error[:, 30:34], 100, rtol=0.05)
+    assert error[:, 37].max() < 5
+
+
 @pytest.mark.parametrize(("restored", "seen"), [(0.0, 0.5), (2.0, 1.0)])
 def test_detail_that_was_smoothed_away_counts_if_it_is_restored(restored, seen):
     """Closed form: a method that halves a wave errs by half of it."""

@@ -181,6 +181,16 @@ def test_little_light_beside_its_background_is_told():
         DPSDeblur(fwhm_px=3.5).transform(scene(photons=6.0).image)
 
 
+def test_a_psf_that_is_told_too_wide_is_noticed():
+    image = scene(photons=3000.0).image
+    with pytest.warns(DpskitWarning, match=r"probably narrower than 4\.20 px \(given"):
+        DPSDeblur(fwhm_px=1.2 * 3.5).transform(image)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        DPSDeblur(fwhm_px=3.5).transform(image)
+        DPSDeblur().transform(image)
+
+
 def test_with_eight_orientations_a_turned_image_gives_the_turned_result():
     """Under haze, which is found by a network too."""
     seen = scene(photons=300.0).image

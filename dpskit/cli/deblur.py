@@ -85,7 +85,7 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
         "--uncertainty",
         action="store_true",
         help="also write <result>_error.tif, the standard error of each pixel of the "
-        "input; takes six to eight times as long",
+        "input; takes eight times as long",
     )
 
 
