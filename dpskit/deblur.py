@@ -392,7 +392,7 @@ default="auto"
 
     def _transform_frames(self, frames: np.ndarray) -> tuple[np.ndarray, list[dict]]:
         images, infos = super()._transform_frames(frames)
-        for doubt in (_much_background, _unexplained):
+        for doubt in (_little_light, _wide_psf):
             if text := next(filter(None, map(doubt, infos)), None):
                 _warn(text)
         widest, side = max(info["fwhm_px"] for info in infos), min(frames.shape[-2:])
@@ -737,10 +737,10 @@ def _mean(image: np.ndarray) -> float:
     return float(np.mean(image, dtype=np.float64))
 
 
-def _much_background(info: dict[str, Any]) -> str | None:
+def _little_light(info: dict[str, Any]) -> str | None:
     """Say where too little light is left beside the background."""
     taken, photons = info["background_fraction"], info["photons"]
-    if taken <= 0.5 or photons * (1 - taken) >= _LITTLE:
+    if not (taken > 0.5 and photons * (1 - taken) < _LITTLE):
         return None
     return (
         f"DPSDeblur took {taken:.0%} of the light for background, of {photons:.0f} "
@@ -749,11 +749,11 @@ def _much_background(info: dict[str, Any]) -> str | None:
     )
 
 
-def _unexplained(info: dict[str, Any]) -> str | None:
+def _wide_psf(info: dict[str, Any]) -> str | None:
     """Say where the result misses the image by far more than its noise."""
     missed, fwhm_px = info["discrepancy"], info["fwhm_px"]
     photons = info["photons"] * (fwhm_px / CANONICAL_FWHM_PX) ** 2
-    if missed <= _GROSS or photons >= _BRIGHT:
+    if not (missed > _GROSS and photons < _BRIGHT):
         return None
     return (
         f"What DPSDeblur shows, blurred again, misses X by {missed:.0f} times the "
