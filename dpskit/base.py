@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from dpskit._utils.params import validate_params
-from dpskit._utils.validation import check_image, warn_below_zero, warn_of_colours
+from dpskit._utils.validation import check_image, warn_below_zero, warn_of_last_axis
 from dpskit.exceptions import InvalidParameterError
 
 __all__ = ["ImageTransformer"]
@@ -50,7 +50,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
         """
         self._check_params()
         X = check_image(X, type(self).__name__)
-        warn_of_colours(X, type(self).__name__)
+        warn_of_last_axis(X, type(self).__name__)
         self._fit(X)
         return self
 
@@ -75,7 +75,7 @@ class ImageTransformer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         self._check_params()
         X = check_image(X, type(self).__name__)
-        warn_of_colours(X, type(self).__name__)
+        warn_of_last_axis(X, type(self).__name__)
         if self._leaves_out_negative:
             warn_below_zero(X, type(self).__name__)
         images, infos = self._transform_frames(X.reshape(-1, *X.shape[-2:]))

@@ -149,7 +149,10 @@ default="auto"
         takes for out of focus, if it is 4 % of the light or more (11 % at 15
         photons) and lies over the structure; ``info`` says how much. Where light
         is nearly everywhere (tissue, photographs; `dpskit.ground`) it
-        is all taken for signal. The other methods remove what they name alone.
+        is all taken for signal. The other methods remove what they name alone:
+        "constant" a pedestal, "rolling_ball" what is smooth over 50 px or more, from
+        below its noise, "wavelet" about 40 % of what is smooth over 128 px, as
+        published, so that most of a camera's offset stays.
     refine : {"auto"} or int, default="auto"
         Richardson-Lucy steps after the network; "auto" takes as many as the
         image's noise justifies, 0 or 1 at low light, and none after SIM.

@@ -77,6 +77,14 @@ def test_colours_as_the_last_axis_are_warned_of(method, rng):
     getattr(Framewise(), method)(np.moveaxis(image, -1, -3))
 
 
+@pytest.mark.parametrize("shape", [(24, 24, 20), (80, 96, 20)])
+def test_frames_as_the_last_axis_are_warned_of(shape, rng):
+    image = rng.random(shape)
+    with pytest.warns(DpskitWarning, match="axis holds colours or frames"):
+        Framewise().transform(image)
+    Framewise().transform(np.moveaxis(image, -1, -3))
+
+
 class Framewise(ImageTransformer):
     """Applies a function to each frame."""
 

@@ -17,7 +17,7 @@ __all__ = [
     "check_psf",
     "check_same_shape",
     "warn_below_zero",
-    "warn_of_colours",
+    "warn_of_last_axis",
 ]
 
 
@@ -183,19 +183,23 @@ def warn_below_zero(image: np.ndarray, owner: str) -> None:
         )
 
 
-def warn_of_colours(image: np.ndarray, owner: str) -> None:
-    """Warn where frames of 3 or 4 columns are likely to be colours of pixels.
+def warn_of_last_axis(image: np.ndarray, owner: str) -> None:
+    """Warn where the columns of frames are likely to be colours, or frames, of pixels.
 
     Examples
     --------
-    >>> warn_of_colours(np.zeros((3, 64, 64)), "MSSR")
+    >>> warn_of_last_axis(np.zeros((3, 64, 64)), "MSSR")
     """
-    if image.ndim < 3 or image.shape[-1] not in (3, 4) or min(image.shape[-3:-1]) < 16:
+    if image.ndim < 3 or min(image.shape[-3:-1]) < 16:
         return
     frames, rows, columns = image.shape[-3:]
+    square, narrow = frames == rows > columns, 4 * columns <= min(frames, rows)
+    if not (columns in (3, 4) or square or narrow):
+        return
     warnings.warn(
         f"{owner} takes X of shape {image.shape} for {frames} frames of {rows} x "
-        f"{columns} px; if the last axis holds colours, give np.moveaxis(X, -1, -3).",
+        f"{columns} px; if the last axis holds colours or frames, give "
+        "np.moveaxis(X, -1, -3).",
         DpskitWarning,
         stacklevel=3,
     )

@@ -140,7 +140,8 @@ def _photons(plane: np.ndarray, gain: float, offset: float | None) -> str:
     if mean < 0:
         return f"none, because the dark level, {dark:g}, is above the mean"
     bright = (float(np.quantile(plane, 0.999)) - dark) / gain
+    rescaled = "" if np.all(plane == np.rint(plane)) else "; grey values rescaled?"
     return (
         f"{mean:.3g} per pixel on average, {bright:.3g} in the brightest "
-        f"(gain {gain:g}, dark level {dark:g})"
+        f"(gain {gain:g}, dark level {dark:g}{rescaled})"
     )

@@ -47,6 +47,14 @@ def test_photons_follow_from_gain_and_offset(tmp_path, image, capsys):
     assert "pixel size  not in the file" in out
 
 
+def test_a_gain_for_values_between_0_and_1_is_doubted(tmp_path, image, capsys):
+    imwrite(tmp_path / "raw.tif", image)
+    imwrite(tmp_path / "unit.tif", (image / image.max()).astype(np.float32))
+    for name, doubted in (("raw.tif", False), ("unit.tif", True)):
+        assert main(["info", str(tmp_path / name), "--gain", "2"]) == 0
+        assert ("grey values rescaled?)" in capsys.readouterr().out) == doubted
+
+
 def test_pixels_that_lie_are_counted(tmp_path, image, capsys):
     image[30::40, 30::40] = 3 * image.max()
     imwrite(tmp_path / "hot.tif", image)
