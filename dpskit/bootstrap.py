@@ -22,7 +22,7 @@ from dpskit.preprocessing.psf_choice import Width
 __all__ = ["standard_error"]
 
 _SMOOTHING = 1.35
-_POWER, _FLOOR = 1.5, 0.01
+_POWER, _FLOOR = 1.5, 0.003
 _FIRST = 2
 _TINY = 1e-30
 _RINGS = np.linspace(0.5, 1.1, 7)
