@@ -3,7 +3,8 @@
 The estimate, blurred, is imaged again with the noise of the image; what the
 same deblurring makes of these images differs from the estimate as the
 estimate differs from the truth: by noise, by what the method smooths away,
-and by the width of the PSF where that is only estimated.
+and by the width of the PSF where that is only estimated. The haze that was removed
+is smoother than the true one, and found again too well: it counts apart.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ __all__ = ["standard_error"]
 _SMOOTHING = 1.35
 _POWER, _FLOOR = 1.5, 0.003
 _FIRST = 2
+_HAZE = 0.2
 _TINY = 1e-30
 _RINGS = np.linspace(0.5, 1.1, 7)
 
@@ -76,6 +78,8 @@ def standard_error(
         Squares are averaged over a Gaussian 1.35 times as wide as the PSF, because few
         samples tell little about a single pixel, and shared out in it by the light,
         to the power of 1.5: errors lie where structures do, which are finer than that.
+        Before, the square of a fifth of what `background` has above its minimum is
+        added: of simulated haze 0.11 to 0.18 of its mean was missed, 0.37 at worst.
 
     References
     ----------
@@ -116,9 +120,10 @@ def standard_error(
     square = np.zeros(image.shape)
     for _ in range(n_samples):
         square += gaussian_filter(again(estimate) - estimate, bandwidth * sigma) ** 2
+    square = square / n_samples + (_HAZE * (background - np.min(background))) ** 2
     light = gaussian_filter(estimate, bandwidth * sigma)
     light = np.maximum(light, 0) + max(_FLOOR * float(light.max()), _TINY)
-    return np.sqrt(_shared(square / n_samples, light**_POWER, _SMOOTHING * sigma))
+    return np.sqrt(_shared(square, light**_POWER, _SMOOTHING * sigma))
 
 
 def _shared(square: np.ndarray, share: np.ndarray, sigma: float) -> np.ndarray:

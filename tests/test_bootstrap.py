@@ -69,6 +69,24 @@ def test_errors_of_structures_stay_in_them():
     assert error[:, 37].max() < 5
 
 
+@pytest.mark.parametrize("pedestal", [0.0, 500.0])
+def test_haze_is_uncertain_by_a_fifth_and_a_pedestal_is_not(pedestal):
+    light = np.full((64, 64), 1000.0)
+    haze = np.broadcast_to(np.linspace(0, 630, 64), light.shape)
+    error = standard_error(
+        light + haze + pedestal,
+        light,
+        haze + pedestal,
+        Width(3.0),
+        lambda y, fwhm: light,
+        bandwidth=0.0,
+        n_samples=2,
+        rng=np.random.default_rng(0),
+    )
+    inner = (slice(8, -8),) * 2
+    np.testing.assert_allclose(error[inner], 0.2 * haze[inner], rtol=0.03)
+
+
 @pytest.mark.parametrize(("restored", "seen"), [(0.0, 0.5), (2.0, 1.0)])
 def test_detail_that_was_smoothed_away_counts_if_it_is_restored(restored, seen):
     """Closed form: a method that halves a wave errs by half of it."""

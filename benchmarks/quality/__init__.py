@@ -15,6 +15,7 @@ from benchmarks.quality.scenes import (
     VALIDATION_SEED,
     Condition,
     acquire,
+    background_light,
     scene,
     score,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "VALIDATION_SEED",
     "Condition",
     "acquire",
+    "background_light",
     "scene",
     "score",
 ]
