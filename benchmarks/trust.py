@@ -235,7 +235,7 @@ def report(covered: list[dict], invented: list[dict], wrong: list[dict]) -> str:
         "",
         "Share of pixels (in %) whose error at bandwidth 0.6 is within 1.645 times",
         "`DPSDeblur.uncertainty`: of all pixels / of those where the truth at that",
-        "bandwidth is above 10 % of its peak. Its constants were chosen on other seeds.",
+        "bandwidth is above 10 % of its peak. Its constants were set on other seeds.",
         "Of SIM reconstructions the photons are those of a raw frame. In haze there is",
         "as much light from other structures out of focus as in focus.",
         "",
